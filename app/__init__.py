@@ -1,0 +1,1 @@
+"""Sentry Triage: triages Sentry issues and writes the answer back into Sentry."""
