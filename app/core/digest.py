@@ -1,4 +1,4 @@
-"""Sentry's event JSON, either shape, becomes a ``Digest``: bounded, without the person, the same for everyone after.
+"""Sentry's event JSON, either shape, becomes a ``Digest``: bounded, and without the person.
 
 Two shapes come in: the SDK and webhook shape (``exception.values``, snake_case frames) and the REST shape
 (``entries[]``, camelCase frames). Users, cookies, headers, request bodies, local variables and URL queries

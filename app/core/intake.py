@@ -1,0 +1,104 @@
+"""What a webhook asks of us: one small handler per resource and action, each registered by name.
+
+A handler answers ``(intent, reason)``; no intent means that there is nothing to do, and the reason says why.
+What nobody registered for is accepted and ignored: Sentry adds resources without us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .webhook import WebhookEvent
+
+
+class Kind(StrEnum):
+    """The kinds of work there are; one durable workflow each."""
+
+    TRIAGE = "triage"
+    RELAY = "relay"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One piece of work about one subject (an issue id)."""
+
+    kind: Kind
+    subject: str
+    trigger: str
+    """What caused it, for people: ``issue.created``, ``reconcile``, …"""
+
+
+Answer = tuple[Intent | None, str]
+Handler = Callable[[WebhookEvent], Answer]
+
+
+class Router:
+    """Handlers by (resource, action)."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[tuple[str, str], Handler] = {}
+
+    def on(self, resource: str, *actions: str) -> Callable[[Handler], Handler]:
+        """Register the decorated handler; registering twice for the same pair is a ``ValueError``."""
+
+        def register(handler: Handler) -> Handler:
+            for action in actions:
+                if (resource, action) in self._handlers:
+                    raise ValueError(f"{resource}.{action} has a handler already")
+                self._handlers[resource, action] = handler
+            return handler
+
+        return register
+
+    def fetch(self, event: WebhookEvent) -> Handler | None:
+        """The handler for an event, without running it."""
+        return self._handlers.get((event.resource, event.action))
+
+    def dispatch(self, event: WebhookEvent) -> Answer:
+        handler = self.fetch(event)
+        if handler is None:
+            return None, "nothing registered for this resource and action"
+        return handler(event)
+
+
+router = Router()
+
+
+@router.on("issue", "created")
+def issue_created(event: WebhookEvent) -> Answer:
+    """A new issue: triage it."""
+    if event.issue.get("issueCategory") == "feedback":
+        return None, "user feedback is not an error"
+    return _triage(event, "issue.created")
+
+
+@router.on("issue", "unresolved")
+def issue_unresolved(event: WebhookEvent) -> Answer:
+    """An issue came back (regressed, escalating, or by hand): look again."""
+    return _triage(event, f"issue.unresolved {event.issue.get('substatus') or ''}".strip())
+
+
+@router.on("event_alert", "triggered")
+def alert_triggered(event: WebhookEvent) -> Answer:
+    """An alert rule names us as its action: triage the issue it fired for."""
+    inner = event.data.get("event")
+    tags = inner.get("tags") if isinstance(inner, dict) else None
+    if isinstance(tags, list) and ["triage.synthetic", "true"] in tags:
+        return None, "our own annotation event"
+    return _triage(event, "event_alert")
+
+
+@router.on("issue", "assigned", "resolved", "ignored", "archived")
+def issue_changed(event: WebhookEvent) -> Answer:
+    """Somebody worked on the issue."""
+    if not event.actor.is_person:
+        return None, "done by an application, most likely ourselves"
+    return None, "people's own work needs nothing of us"
+
+
+def _triage(event: WebhookEvent, trigger: str) -> Answer:
+    if event.issue_id is None:
+        return None, "no issue is named"
+    return Intent(Kind.TRIAGE, event.issue_id, trigger), trigger

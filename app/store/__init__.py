@@ -1,0 +1,40 @@
+"""Everything that is kept: tables, migrations, and one small repository per table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from .engine import make_engine
+from .facts import FactRepository
+from .issues import IssueRepository, VerdictRepository
+from .vault import Vault
+from .work import WorkRepository
+from .workers import WorkerRepository
+from .writes import WriteLog
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store:
+    """The repositories over one engine."""
+
+    def __init__(self, engine: Engine, vault: Vault, clock: Callable[[], datetime] = utc_now) -> None:
+        self.engine = engine
+        self.work = WorkRepository(engine, vault, clock)
+        self.issues = IssueRepository(engine, vault, clock)
+        self.verdicts = VerdictRepository(engine, vault, clock)
+        self.writes = WriteLog(engine, clock)
+        self.workers = WorkerRepository(engine, clock)
+        self.facts = FactRepository(engine, clock)
+
+    @classmethod
+    def open(cls, url: str, vault: Vault, clock: Callable[[], datetime] = utc_now) -> Store:
+        return cls(make_engine(url), vault, clock)
+
+    def close(self) -> None:
+        self.engine.dispose()

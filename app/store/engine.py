@@ -1,0 +1,60 @@
+"""The database: one engine for SQLite (WAL, one machine) or Postgres (many), and its migrations."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.errors import UserError
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+def make_engine(url: str) -> Engine:
+    """An engine whose SQLite connections use WAL and wait for a lock rather than fail."""
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    engine = create_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA journal_mode=wal")
+        # A commit survives the death of the process; the last ones may not survive a power cut, after which
+        # reconcile finds again what Sentry told us.
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    return engine
+
+
+def _config(engine: Engine) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("app.store") / "migrations"))
+    config.attributes["engine"] = engine
+    return config
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to the newest version. Safe to run again, and from several machines at once."""
+    try:
+        command.upgrade(_config(engine), "head")
+    except SQLAlchemyError as error:
+        raise UserError(
+            f"The database cannot be reached or migrated: {str(error).splitlines()[0]}",
+            hint="Check DATABASE_URL and that the server runs and lets this user create tables.",
+        ) from error
+
+
+def is_migrated(engine: Engine) -> bool:
+    """True where the schema is the newest one this code knows."""
+    head = ScriptDirectory.from_config(_config(engine)).get_current_head()
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == head

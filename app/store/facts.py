@@ -1,0 +1,39 @@
+"""Small things to remember over restarts, each under a name: a cursor, a breaker's state, a switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from .tables import facts
+
+Clock = Callable[[], datetime]
+
+
+class FactRepository:
+    """The ``facts`` table: JSON values by key."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def get(self, key: str, default: Any = None) -> Any:
+        with self._engine.connect() as connection:
+            row = connection.execute(select(facts.c.value).where(facts.c.key == key)).first()
+        return default if row is None else row.value
+
+    def put(self, key: str, value: Any) -> None:
+        values = {"value": value, "updated_at": self._clock()}
+        with self._engine.begin() as connection:
+            if connection.execute(update(facts).where(facts.c.key == key).values(**values)).rowcount:
+                return
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(facts).values(key=key, **values))
+        except IntegrityError:  # another process put it between the two
+            with self._engine.begin() as connection:
+                connection.execute(update(facts).where(facts.c.key == key).values(**values))

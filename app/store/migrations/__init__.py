@@ -1,0 +1,1 @@
+"""Alembic's migrations; ``sentry-triage release`` runs them."""

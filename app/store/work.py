@@ -1,0 +1,232 @@
+"""What is to be done: each webhook becomes one row before Sentry gets its 202, until it is finished.
+
+A row is ``queued`` until its time comes, ``running`` while a durable workflow has it, then ``done`` or
+``failed``. Putting the same request in twice is one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.core.intake import Intent, Kind
+
+from .tables import work
+from .vault import Vault
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row of work."""
+
+    id: int
+    kind: Kind
+    subject: str
+    trigger: str
+    attempts: int
+    state: str
+    created_at: datetime
+    due_at: datetime
+    workflow_id: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+
+
+class WorkRepository:
+    """The ``work`` table."""
+
+    def __init__(self, engine: Engine, vault: Vault, clock: Clock) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._clock = clock
+
+    def add(self, intent: Intent, *, dedupe: str, payload: Any = None, delay: float = 0.0) -> bool:
+        """Store one piece of work durably. False where this ``dedupe`` key (≤ 64 characters) is known."""
+        now = self._clock()
+        row = {
+            "kind": intent.kind.value,
+            "subject": intent.subject[:64],
+            "trigger": intent.trigger[:80],
+            "dedupe": dedupe[:64],
+            "payload": None if payload is None else self._vault.seal(payload),
+            "state": "queued",
+            "attempts": 0,
+            "created_at": now,
+            "due_at": now + timedelta(seconds=delay),
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(work), row)
+        except IntegrityError:
+            return False
+        return True
+
+    def get(self, job_id: int) -> Job | None:
+        with self._engine.connect() as connection:
+            row = connection.execute(select(work).where(work.c.id == job_id)).first()
+        return None if row is None else _job(row)
+
+    def find(self, dedupe: str) -> Job | None:
+        """The row stored under a de-duplication key."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(work).where(work.c.dedupe == dedupe[:64])).first()
+        return None if row is None else _job(row)
+
+    def payload(self, job_id: int) -> Any:
+        with self._engine.connect() as connection:
+            sealed = connection.execute(select(work.c.payload).where(work.c.id == job_id)).scalar()
+        return self._vault.open(sealed)
+
+    def due(self, limit: int = 100) -> list[Job]:
+        """Rows whose time has come and whose subject has nothing running, oldest first, one a subject."""
+        busy = select(work.c.subject).where(work.c.state == "running")
+        query = (
+            select(work)
+            .where(work.c.state == "queued", work.c.due_at <= self._clock(), work.c.subject.not_in(busy))
+            .order_by(work.c.id)
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        first: dict[str, Job] = {}
+        for row in rows:
+            first.setdefault(row.subject, _job(row))
+        return list(first.values())
+
+    def claim(self, job: Job, workflow_id: str) -> bool:
+        """Mark it running, once over all workers; False where another was faster.
+
+        Other queued rows that ask the same of the same subject are merged into it: the job reads what is
+        now, so it answers them all.
+        """
+        now = self._clock()
+        with self._engine.begin() as connection:
+            claimed = connection.execute(
+                update(work)
+                .where(work.c.id == job.id, work.c.state == "queued")
+                .values(state="running", started_at=now, workflow_id=workflow_id)
+            )
+            if claimed.rowcount != 1:
+                return False
+            connection.execute(
+                update(work)
+                .where(
+                    work.c.subject == job.subject,
+                    work.c.kind == job.kind.value,
+                    work.c.state == "queued",
+                    work.c.payload.is_(None),
+                    work.c.id != job.id,
+                )
+                .values(state="done", outcome="merged", reason=f"answered by job {job.id}", finished_at=now)
+            )
+        return True
+
+    def release(self, job_id: int, delay: float) -> None:
+        """Give a claimed row back, unchanged, for ``delay`` seconds: its subject is busy elsewhere."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(work)
+                .where(work.c.id == job_id, work.c.state == "running")
+                .values(state="queued", due_at=self._clock() + timedelta(seconds=delay))
+            )
+
+    def finish(self, job_id: int, workflow_id: str, outcome: str, reason: str) -> None:
+        """It is done. Like ``fail`` and ``postpone``, this changes nothing unless ``workflow_id`` still has
+        the row, so that a workflow that repeats its last step cannot touch the next attempt."""
+        self._settle(job_id, workflow_id, state="done", outcome=outcome, reason=reason)
+
+    def fail(self, job_id: int, workflow_id: str, reason: str) -> None:
+        """It cannot be done; it is shown, and a person can run it again."""
+        self._settle(job_id, workflow_id, state="failed", outcome="failed", reason=reason)
+
+    def postpone(self, job_id: int, workflow_id: str, delay: float, reason: str) -> None:
+        """Try again after ``delay`` seconds, as a new attempt."""
+        self._settle(
+            job_id,
+            workflow_id,
+            state="queued",
+            outcome=None,
+            reason=reason,
+            attempts=work.c.attempts + 1,
+            due_at=self._clock() + timedelta(seconds=delay),
+        )
+
+    def _settle(self, job_id: int, workflow_id: str, *, reason: str, **values: Any) -> None:
+        values["finished_at"] = None if values["state"] == "queued" else self._clock()
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(work)
+                .where(work.c.id == job_id, work.c.state == "running", work.c.workflow_id == workflow_id)
+                .values(reason=reason[:500], **values)
+            )
+
+    def run_again(self, job_id: int) -> bool:
+        """Queue a failed row once more, by a person's wish."""
+        with self._engine.begin() as connection:
+            result = connection.execute(
+                update(work)
+                .where(work.c.id == job_id, work.c.state == "failed")
+                .values(state="queued", attempts=work.c.attempts + 1, due_at=self._clock(), finished_at=None)
+            )
+        return result.rowcount == 1
+
+    def running(self) -> list[Job]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(work).where(work.c.state == "running")).all()
+        return [_job(row) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """Rows by state."""
+        query = select(work.c.state, func.count()).group_by(work.c.state)
+        with self._engine.connect() as connection:
+            return {state: count for state, count in connection.execute(query).all()}
+
+    def oldest_due(self) -> datetime | None:
+        """When the oldest waiting row became due."""
+        query = select(func.min(work.c.due_at)).where(
+            work.c.state == "queued", work.c.due_at <= self._clock()
+        )
+        with self._engine.connect() as connection:
+            return _aware(connection, query)
+
+    def recent(self, states: Sequence[str], limit: int = 100) -> list[Job]:
+        query = select(work).where(work.c.state.in_(states)).order_by(work.c.id.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            return [_job(row) for row in connection.execute(query).all()]
+
+    def purge(self, before: datetime) -> int:
+        """Delete finished rows older than ``before``; answers how many."""
+        query = work.delete().where(
+            work.c.state.in_(("done", "failed")),
+            or_(work.c.finished_at < before, work.c.finished_at.is_(None)),
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(query).rowcount
+
+
+def _aware(connection: Connection, query: Any) -> datetime | None:
+    value = connection.execute(query).scalar()
+    return value if isinstance(value, datetime) else None
+
+
+def _job(row: Row[Any]) -> Job:
+    return Job(
+        id=row.id,
+        kind=Kind(row.kind),
+        subject=row.subject,
+        trigger=row.trigger,
+        attempts=row.attempts,
+        state=row.state,
+        created_at=row.created_at,
+        due_at=row.due_at,
+        workflow_id=row.workflow_id,
+        outcome=row.outcome,
+        reason=row.reason,
+    )

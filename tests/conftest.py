@@ -1,0 +1,83 @@
+"""Fixtures that every area uses. Each test gets a database of its own: SQLite always, Postgres where found."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from app.store import Store
+from app.store.engine import migrate
+from app.store.vault import Vault, derived_key
+
+SAMPLES = Path(__file__).parent / "samples"
+SECRET = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine or of a ``.env`` file reaches a test."""
+    prefixes = ("SENTRY_", "TRIAGE_", "OPENAI_", "ANTHROPIC_", "LLM_")
+    names = ("DATABASE_URL", "PORT", "HOST", "WEB_CONCURRENCY", "LOG_LEVEL", "LOG_FORMAT")
+    for name in list(os.environ):
+        if name.startswith(prefixes) or name in names:
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a Postgres server: TEST_POSTGRES_URL's, else one started here from the found binaries.
+
+    Tests that ask for it are skipped, and say so, where there is neither; .ci/run requires it.
+    """
+    from .postgres import running_server
+
+    with running_server() as url:
+        yield url
+
+
+def _fresh_postgres(server: str) -> tuple[str, str]:
+    name = f"triage_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    try:
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    except OperationalError as error:
+        pytest.fail(f"Postgres at {server} does not let us create a database: {error}")
+    finally:
+        admin.dispose()
+    return server.rsplit("/", 1)[0] + f"/{name}", name
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A new and empty database, on each kind of server in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'triage.db'}"
+        return
+    server: str = request.getfixturevalue("postgres_url")
+    url, name = _fresh_postgres(server)
+    yield url
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault([derived_key(SECRET)])
+
+
+@pytest.fixture
+def store(database_url: str, vault: Vault) -> Iterator[Store]:
+    opened = Store.open(database_url, vault)
+    migrate(opened.engine)
+    yield opened
+    opened.close()
