@@ -1,4 +1,4 @@
-"""Fixtures that every area uses. Each test gets a database of its own: SQLite always, Postgres where found."""
+"""Fixtures that every area uses. Each test gets a database of its own."""
 
 from __future__ import annotations
 

@@ -177,10 +177,12 @@ class WorkRepository:
             )
         return result.rowcount == 1
 
-    def running(self) -> list[Job]:
+    def running_since_before(self, seconds: float) -> list[Job]:
+        """Rows that have been running for at least so many seconds."""
+        since = self._clock() - timedelta(seconds=seconds)
+        query = select(work).where(work.c.state == "running", work.c.started_at <= since)
         with self._engine.connect() as connection:
-            rows = connection.execute(select(work).where(work.c.state == "running")).all()
-        return [_job(row) for row in rows]
+            return [_job(row) for row in connection.execute(query).all()]
 
     def counts(self) -> dict[str, int]:
         """Rows by state."""

@@ -1,0 +1,85 @@
+"""From rows to workflows, and back again when a workflow was lost: nothing stays ``running`` by itself.
+
+The workflow's id is a function of the row and its attempt, so that starting it twice is starting it once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from app.core.intake import Kind
+from app.store import Store
+from app.store.work import Job
+
+log = logging.getLogger(__name__)
+
+MAX_CRASHES = 5
+"""How often a job whose workflow ended in error is started again before it is given up."""
+
+BUSY_DELAY = 1.0
+"""Seconds until a row whose subject another workflow holds is looked at again."""
+
+
+class Engine(Protocol):
+    """What dispatching needs of the job engine."""
+
+    def enqueue(self, kind: Kind, workflow_id: str, job: Job) -> bool:
+        """Start the workflow durably; False where another one holds the same subject."""
+
+    def status(self, workflow_id: str) -> str | None:
+        """``RUNNING``, ``LOST`` (it ended without settling its row) or none where it is not known."""
+
+
+class Dispatcher:
+    """Moves due rows into the engine and sweeps up after workflows that died."""
+
+    def __init__(self, store: Store, engine: Engine, kinds: Callable[[], frozenset[Kind]]) -> None:
+        self._store = store
+        self._engine = engine
+        self._kinds = kinds
+
+    def dispatch(self, limit: int = 200) -> int:
+        """Start what is due; answers how many were started."""
+        kinds = self._kinds()
+        started = 0
+        for job in self._store.work.due(limit):
+            if job.kind not in kinds:
+                continue
+            workflow_id = workflow_name(job)
+            if self._store.work.claim(job, workflow_id):
+                started += self._start(job, workflow_id)
+        return started
+
+    def _start(self, job: Job, workflow_id: str) -> bool:
+        if self._engine.enqueue(job.kind, workflow_id, job):
+            return True
+        self._store.work.release(job.id, BUSY_DELAY)
+        return False
+
+    def sweep(self, grace: float = 5.0) -> int:
+        """Running rows whose workflow is unknown or lost are started again, or given up after
+        ``MAX_CRASHES`` attempts; answers how many."""
+        swept = 0
+        for job in self._store.work.running_since_before(grace):
+            workflow_id = job.workflow_id or workflow_name(job)
+            status = self._engine.status(workflow_id)
+            if status is None:
+                swept += 1
+                self._start(job, workflow_id)
+            elif status == "LOST":
+                swept += 1
+                self._give_back(job, workflow_id)
+        return swept
+
+    def _give_back(self, job: Job, workflow_id: str) -> None:
+        if job.attempts + 1 >= MAX_CRASHES:
+            log.error("job given up", extra={"job": job.id, "issue": job.subject})
+            self._store.work.fail(job.id, workflow_id, "The job ended in error again and again.")
+        else:
+            self._store.work.postpone(job.id, workflow_id, 2.0**job.attempts, "The job ended in error.")
+
+
+def workflow_name(job: Job) -> str:
+    return f"{job.kind.value}:{job.id}:{job.attempts}"

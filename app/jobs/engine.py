@@ -1,0 +1,184 @@
+"""DBOS, started and stopped: the one place that knows it.
+
+What its source and our measurements taught (DBOS 3.4): SQLite must be put into WAL mode first; each process
+needs an executor id of its own; the application version is pinned, because jobs stamped with another one
+would wait for ever; polling is 1 s unless told otherwise; a dead worker's jobs must be recovered by someone,
+which is what ``Reaper`` does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, WorkflowSerializationFormat
+from dbos import error as dbos_errors
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.core.intake import Kind
+from app.store import Store
+from app.store.work import Job
+
+from .dispatch import Dispatcher
+from .outcome import Outcome
+
+log = logging.getLogger(__name__)
+
+APPLICATION_VERSION = "1"
+"""Changes only when the steps of a workflow change their order or meaning."""
+
+POLL = 0.1
+"""Seconds between looks at the queue."""
+
+BEAT = 1.0
+"""Seconds between a worker's signs of life."""
+
+DEAD_AFTER = 6.0
+"""Seconds of silence after which a worker's jobs are taken over."""
+
+Workflow = Callable[["JobEngine"], Callable[[int, str], Any]]
+
+
+def jobs_url(database_url: str) -> str:
+    """Where DBOS keeps its tables: a file beside ours on SQLite, its own schema on Postgres."""
+    url = make_url(database_url)
+    if url.get_backend_name() != "sqlite":
+        return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    path = url.database or ""
+    stem, dot, ending = path.rpartition(".")
+    return f"sqlite:///{stem}-jobs.{ending}" if dot else f"sqlite:///{path}-jobs"
+
+
+def prepare_sqlite(url: str) -> None:
+    """WAL mode, which stays with the file: without it an enqueue was seen to take 2 s."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        connection = sqlite3.connect(parsed.database, timeout=30)
+        connection.execute("PRAGMA journal_mode=wal")
+        connection.close()
+
+
+def migrate_jobs(database_url: str) -> None:
+    """Make or update DBOS's tables (``release``)."""
+    url = jobs_url(database_url)
+    prepare_sqlite(url)
+    DBOS.migrate(url)
+
+
+class JobEngine:
+    """One worker process: dispatches rows, runs workflows, beats, and takes over from the dead."""
+
+    def __init__(
+        self,
+        store: Store,
+        database_url: str,
+        workflows: Mapping[Kind, Callable[[int, str], Any]],
+        *,
+        queues: Mapping[str, Mapping[str, Any]],
+        executor_id: str | None = None,
+    ) -> None:
+        self.store = store
+        self.executor_id = executor_id or f"{socket.gethostname()[:40]}-{uuid.uuid4().hex[:12]}"
+        self._url = jobs_url(database_url)
+        self._bodies = workflows
+        self._queues = queues
+        self._started: dict[Kind, Callable[[int, str], Any]] = {}
+        self._dispatcher = Dispatcher(store, self, lambda: frozenset(self._bodies))
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def launch(self) -> None:
+        """Start everything; returns once jobs are taken."""
+        prepare_sqlite(self._url)
+        DBOS(
+            config=DBOSConfig(
+                name="sentry-triage",
+                system_database_url=self._url,
+                application_version=APPLICATION_VERSION,
+                executor_id=self.executor_id,
+                log_level="WARNING",
+                notification_listener_polling_interval_sec=POLL,
+            )
+        )
+        for kind, body in self._bodies.items():
+            register = DBOS.workflow(
+                name=kind.value,
+                serialization_type=WorkflowSerializationFormat.PORTABLE,
+                max_recovery_attempts=20,
+            )
+            self._started[kind] = register(body)
+        self.beat()
+        DBOS.launch()
+        for name, options in self._queues.items():
+            DBOS.register_queue(name, polling_interval_sec=POLL, on_conflict="always_update", **options)
+        for loop, interval in ((self._dispatcher.dispatch, POLL), (self._care, BEAT)):
+            thread = threading.Thread(target=self._repeat, args=(loop, interval), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, patience: int = 10) -> None:
+        """Take no more jobs, give those that run ``patience`` seconds, and leave."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=5)
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
+        self.store.workers.leave(self.executor_id)
+
+    def enqueue(self, kind: Kind, workflow_id: str, job: Job) -> bool:
+        try:
+            with SetWorkflowID(workflow_id), SetEnqueueOptions(deduplication_id=job.subject):
+                DBOS.enqueue_workflow("jobs", self._started[kind], job.id, job.subject)
+        except dbos_errors.DBOSQueueDeduplicatedError:
+            return False
+        return True
+
+    def status(self, workflow_id: str) -> str | None:
+        found = DBOS.get_workflow_status(workflow_id)
+        if found is None:
+            return None
+        alive = found.status in {"PENDING", "ENQUEUED", "DELAYED"}
+        return "RUNNING" if alive else "LOST"
+
+    def beat(self) -> None:
+        self.store.workers.beat(self.executor_id, host=socket.gethostname(), pid=os.getpid())
+
+    def recover(self) -> int:
+        """Take over the pending jobs of workers that are silent; answers of how many workers."""
+        pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        executors = {workflow.executor_id for workflow in pending if workflow.executor_id}
+        dead = executors - self.store.workers.alive(within=DEAD_AFTER) - {self.executor_id}
+        if dead:
+            log.warning("taking over from workers that are silent", extra={"workers": sorted(dead)})
+            # Private, but the public resume_workflow has no owner guard: two workers would both take over.
+            DBOS._recover_pending_workflows(sorted(dead))
+        return len(dead)
+
+    def _care(self) -> None:
+        self.beat()
+        self.recover()
+        self._dispatcher.sweep()
+        self.store.workers.forget(older_than=3600)
+
+    def _repeat(self, task: Callable[[], object], interval: float) -> None:
+        while not self._stop.wait(interval):
+            try:
+                task()
+            except SQLAlchemyError as error:
+                log.warning("the database does not answer: %s", type(error).__name__)
+                self._stop.wait(1.0)
+            except Exception:
+                log.exception("%s failed", getattr(task, "__name__", "a task"))
+                self._stop.wait(1.0)
+
+
+def run_step(name: str, step: Callable[..., Outcome], *args: Any) -> Outcome:
+    """One checkpointed step of the workflow that is running."""
+    result: Outcome = DBOS.run_step({"name": name}, step, *args)
+    return result
