@@ -86,6 +86,16 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Client Secret of the integration; several, separated by commas, while rotating.",
     )
+    sentry_app_slug: str = _env(
+        "SENTRY_APP_SLUG",
+        default="",
+        description="Slug of our integration; needed only where the organization has several.",
+    )
+    sentry_ingest_hosts: Annotated[tuple[str, ...], NoDecode] = _env(
+        "SENTRY_INGEST_HOSTS",
+        default=(),
+        description="Hosts of a Relay of your own that the projects' DSNs point to, separated by commas.",
+    )
     sentry_dsn: SecretStr = _env(
         "SENTRY_DSN",
         default=SecretStr(""),
@@ -178,7 +188,7 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("triage_encryption_keys", mode="before")
+    @field_validator("triage_encryption_keys", "sentry_ingest_hosts", mode="before")
     @classmethod
     def _comma_list(cls, value: object) -> object:
         if isinstance(value, str):

@@ -191,10 +191,51 @@ def test_workers_beat_and_are_forgotten(database_url: str, vault: Vault) -> None
 
 
 def test_write_log_counts_what_was_done_lately(store: Store) -> None:
-    for done in (True, True, False):
-        store.writes.add("41", 1, "assignee", before=None, after="team:2", done=done, reason="route")
-    assert store.writes.done_within("assignee", 3600) == 2
-    assert [write.after for write in store.writes.of_issue("41")] == ["team:2"] * 3
+    for outcome in ("written", "written", "refused"):
+        store.writes.add("41", 1, "assignee", outcome=outcome, before=None, after="team:2", reason="route")
+    assert store.writes.written_within("assignee", 3600) == 2
+    assert [(write.before, write.after) for write in store.writes.of_issue("41")] == [(None, "team:2")] * 3
+
+
+TAGS = {"triage.category": "Database"}
+
+
+def test_annotation_memory_of_one_project(database_url: str, vault: Vault) -> None:
+    now = NOW
+    timed = Store.open(database_url, vault, clock=lambda: now)
+    migrate(timed.engine)
+    memory = timed.annotations
+    assert not memory.state("2", "41", 1, TAGS).canary_passed
+    memory.sending("2", "41", "e1", 1, TAGS)
+    memory.sending("2", "41", "e1", 1, TAGS)
+    assert memory.was_sent("e1")
+    assert memory.state("2", "42", 1, TAGS).canary_pending, "another issue waits for the canary"
+    assert not memory.state("2", "41", 1, TAGS).canary_pending
+    memory.landed("2", "e1")
+    state = memory.state("2", "41", 1, TAGS)
+    assert (state.canary_passed, state.sent_today, state.refreshes, state.tags_unchanged) == (True, 1, 1, True)
+    assert memory.state("2", "41", 2, {"triage.category": "Logic"}).tags_unchanged is False
+    now = NOW + timedelta(hours=25)
+    assert memory.state("2", "41", 1, TAGS).sent_today == 0
+    timed.close()
+
+
+def test_a_dead_canary_does_not_hold_the_project_for_ever(database_url: str, vault: Vault) -> None:
+    now = NOW
+    timed = Store.open(database_url, vault, clock=lambda: now)
+    migrate(timed.engine)
+    timed.annotations.sending("2", "41", "e1", 1, TAGS)
+    now = NOW + timedelta(minutes=5)
+    assert not timed.annotations.state("2", "42", 1, TAGS).canary_pending
+    timed.close()
+
+
+def test_a_stopped_project_can_be_switched_on_again(store: Store) -> None:
+    store.annotations.disable("2", "wrong_group: it landed in issue 9")
+    assert store.annotations.state("2", "41", 1, TAGS).disabled.startswith("wrong_group")
+    assert store.annotations.disabled_projects() == {"2": "wrong_group: it landed in issue 9"}
+    store.annotations.enable("2")
+    assert store.annotations.state("2", "41", 1, TAGS).disabled == ""
 
 
 def test_a_database_that_is_not_there_is_said_in_one_sentence(vault: Vault) -> None:

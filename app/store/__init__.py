@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
+from app.settings import Settings
+
+from .annotations import AnnotationRepository
 from .engine import make_engine
 from .facts import FactRepository
 from .issues import IssueRepository, VerdictRepository
-from .vault import Vault
+from .vault import Vault, vault_for
 from .work import WorkRepository
 from .workers import WorkerRepository
 from .writes import WriteLog
@@ -28,7 +31,8 @@ class Store:
         self.work = WorkRepository(engine, vault, clock)
         self.issues = IssueRepository(engine, vault, clock)
         self.verdicts = VerdictRepository(engine, vault, clock)
-        self.writes = WriteLog(engine, clock)
+        self.writes = WriteLog(engine, vault, clock)
+        self.annotations = AnnotationRepository(engine, clock)
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)
 
@@ -38,3 +42,9 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def open_store(settings: Settings) -> Store:
+    """The database by the settings, with the keys for what is sealed in it."""
+    keys = [key.get_secret_value() for key in settings.triage_encryption_keys]
+    return Store.open(settings.database_url, vault_for(keys, settings.client_secrets))

@@ -81,6 +81,7 @@ issues = Table(
     Column("read_at", Moment),
     Column("triaged_at", Moment),
     Column("content", LargeBinary),
+    Column("plan", LargeBinary),
     Index("issues_triaged", "triaged_at"),
 )
 
@@ -113,9 +114,10 @@ writes = Table(
     Column("issue_id", String(32), nullable=False, index=True),
     Column("version", Integer, nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("before", JSON),
-    Column("after", JSON),
-    Column("done", Boolean, nullable=False),
+    Column("outcome", String(12), nullable=False),
+    Column("before", LargeBinary),
+    Column("after", LargeBinary),
+    Column("ref", String(64), nullable=False, default=""),
     Column("reason", String(500), nullable=False, default=""),
     Column("at", Moment, nullable=False, index=True),
     Column("undone_at", Moment),
@@ -124,22 +126,22 @@ writes = Table(
 projects = Table(
     "projects",
     metadata,
-    Column("slug", String(100), primary_key=True),
-    Column("tags_state", String(12), nullable=False, default="unknown"),
-    Column("tags_reason", String(500), nullable=False, default=""),
+    Column("project_id", String(32), primary_key=True),
+    Column("canary_passed", Boolean, nullable=False, default=False),
+    Column("tags_disabled", String(500), nullable=False, default=""),
     Column("updated_at", Moment, nullable=False),
 )
 
 annotation_events = Table(
-    "annotations",
+    "annotation_events",
     metadata,
     Column("event_id", String(32), primary_key=True),
     Column("issue_id", String(32), nullable=False, index=True),
-    Column("project", String(100), nullable=False),
+    Column("project_id", String(32), nullable=False),
     Column("version", Integer, nullable=False),
+    Column("tags", JSON, nullable=False),
     Column("sent_at", Moment, nullable=False, index=True),
-    Column("result", String(16), nullable=False),
-    Column("reason", String(500), nullable=False, default=""),
+    Column("landed_at", Moment),
 )
 
 workers = Table(

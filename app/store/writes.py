@@ -1,4 +1,7 @@
-"""Every write into Sentry with what it replaced: the memory that tells an echo from a person, and undoes."""
+"""Every write into Sentry with what it replaced: the memory that tells an echo from a person, and undoes.
+
+Values are sealed by the vault: a comment's text tells of the event.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,24 @@ from typing import Any
 from sqlalchemy import Engine, Row, func, insert, select
 
 from .tables import writes
+from .vault import Vault
 
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedWrite:
-    """One row of ``writes``; ``before`` and ``after`` are plain JSON values."""
+    """One row of ``writes``. ``outcome`` as the writer says it (``written``, ``same``, ``yielded``,
+    ``refused``) or ``planned`` in shadow mode; ``ref``: id of the comment, external issue or event."""
 
     id: int
     issue_id: str
     version: int
     kind: str
-    before: Any
-    after: Any
-    done: bool
+    outcome: str
+    before: str | None
+    after: str | None
+    ref: str
     reason: str
     at: datetime
     undone_at: datetime | None
@@ -33,23 +39,34 @@ class LoggedWrite:
 class WriteLog:
     """The ``writes`` table."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, vault: Vault, clock: Clock) -> None:
         self._engine = engine
+        self._vault = vault
         self._clock = clock
 
     def add(
-        self, issue_id: str, version: int, kind: str, *, before: Any, after: Any, done: bool, reason: str
+        self,
+        issue_id: str,
+        version: int,
+        kind: str,
+        *,
+        outcome: str,
+        before: str | None,
+        after: str | None,
+        reason: str,
+        ref: str = "",
     ) -> None:
-        """Log one write, or one that was decided against (``done`` False)."""
+        """Log one write that was done, or that came to nothing."""
         with self._engine.begin() as connection:
             connection.execute(
                 insert(writes).values(
                     issue_id=issue_id,
                     version=version,
                     kind=kind,
-                    before=before,
-                    after=after,
-                    done=done,
+                    outcome=outcome,
+                    before=self._vault.seal(before),
+                    after=self._vault.seal(after),
+                    ref=ref[:64],
                     reason=reason[:500],
                     at=self._clock(),
                 )
@@ -59,30 +76,30 @@ class WriteLog:
         """Oldest first."""
         query = select(writes).where(writes.c.issue_id == issue_id).order_by(writes.c.id)
         with self._engine.connect() as connection:
-            return [_write(row) for row in connection.execute(query).all()]
+            return [self._logged(row) for row in connection.execute(query).all()]
 
-    def done_within(self, kind: str, seconds: float) -> int:
+    def written_within(self, kind: str, seconds: float) -> int:
         """How many writes of a kind were done in the last so many seconds, over all issues."""
         since = self._clock() - timedelta(seconds=seconds)
         query = (
             select(func.count())
             .select_from(writes)
-            .where(writes.c.kind == kind, writes.c.done.is_(True), writes.c.at >= since)
+            .where(writes.c.kind == kind, writes.c.outcome == "written", writes.c.at >= since)
         )
         with self._engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
-
-def _write(row: Row[Any]) -> LoggedWrite:
-    return LoggedWrite(
-        id=row.id,
-        issue_id=row.issue_id,
-        version=row.version,
-        kind=row.kind,
-        before=row.before,
-        after=row.after,
-        done=row.done,
-        reason=row.reason,
-        at=row.at,
-        undone_at=row.undone_at,
-    )
+    def _logged(self, row: Row[Any]) -> LoggedWrite:
+        return LoggedWrite(
+            id=row.id,
+            issue_id=row.issue_id,
+            version=row.version,
+            kind=row.kind,
+            outcome=row.outcome,
+            before=self._vault.open(row.before),
+            after=self._vault.open(row.after),
+            ref=row.ref,
+            reason=row.reason,
+            at=row.at,
+            undone_at=row.undone_at,
+        )

@@ -7,8 +7,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.core.webhook import MAX_BODY
 from app.settings import Settings, load_settings
-from app.store import Store
-from app.store.vault import vault_for
+from app.store import Store, open_store
 
 from . import health, webhooks
 
@@ -17,11 +16,7 @@ def build_app(settings: Settings | None, store: Store | None) -> Flask:
     """Flask app over ``settings`` (the environment's if none)."""
     settings = settings or load_settings()
     settings.require("sentry_client_secret")
-    if store is None:
-        vault = vault_for(
-            [key.get_secret_value() for key in settings.triage_encryption_keys], settings.client_secrets
-        )
-        store = Store.open(settings.database_url, vault)
+    store = store or open_store(settings)
     app = Flask("sentry-triage", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     # Sentry does not follow redirects: a missing or extra slash must not cost a webhook.

@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("read_at", MOMENT),
         sa.Column("triaged_at", MOMENT),
         sa.Column("content", sa.LargeBinary),
+        sa.Column("plan", sa.LargeBinary),
     )
     op.create_index("ix_issues_project", "issues", ["project"])
     op.create_index("ix_issues_signature", "issues", ["signature"])
@@ -82,9 +83,10 @@ def upgrade() -> None:
         sa.Column("issue_id", sa.String(32), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
-        sa.Column("before", sa.JSON),
-        sa.Column("after", sa.JSON),
-        sa.Column("done", sa.Boolean, nullable=False),
+        sa.Column("outcome", sa.String(12), nullable=False),
+        sa.Column("before", sa.LargeBinary),
+        sa.Column("after", sa.LargeBinary),
+        sa.Column("ref", sa.String(64), nullable=False),
         sa.Column("reason", sa.String(500), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
         sa.Column("undone_at", MOMENT),
@@ -93,23 +95,23 @@ def upgrade() -> None:
     op.create_index("ix_writes_at", "writes", ["at"])
     op.create_table(
         "projects",
-        sa.Column("slug", sa.String(100), primary_key=True),
-        sa.Column("tags_state", sa.String(12), nullable=False),
-        sa.Column("tags_reason", sa.String(500), nullable=False),
+        sa.Column("project_id", sa.String(32), primary_key=True),
+        sa.Column("canary_passed", sa.Boolean, nullable=False),
+        sa.Column("tags_disabled", sa.String(500), nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
     )
     op.create_table(
-        "annotations",
+        "annotation_events",
         sa.Column("event_id", sa.String(32), primary_key=True),
         sa.Column("issue_id", sa.String(32), nullable=False),
-        sa.Column("project", sa.String(100), nullable=False),
+        sa.Column("project_id", sa.String(32), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("tags", sa.JSON, nullable=False),
         sa.Column("sent_at", MOMENT, nullable=False),
-        sa.Column("result", sa.String(16), nullable=False),
-        sa.Column("reason", sa.String(500), nullable=False),
+        sa.Column("landed_at", MOMENT),
     )
-    op.create_index("ix_annotations_issue_id", "annotations", ["issue_id"])
-    op.create_index("ix_annotations_sent_at", "annotations", ["sent_at"])
+    op.create_index("ix_annotation_events_issue_id", "annotation_events", ["issue_id"])
+    op.create_index("ix_annotation_events_sent_at", "annotation_events", ["sent_at"])
     op.create_table(
         "workers",
         sa.Column("executor_id", sa.String(64), primary_key=True),

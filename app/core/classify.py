@@ -1,0 +1,110 @@
+"""The cascade: a person's correction, then the same signature, then the offline classifier, then a model.
+
+Pure: what was corrected and seen before comes in as values; a model is not asked here, only asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .verdict import Evidence, Verdict
+from .vocabulary import Category, Severity, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a person said of an issue; ``None`` where they said nothing of it."""
+
+    category: Category | None = None
+    severity: Severity | None = None
+    by: str = ""
+    issue: str = ""
+    """Short id of the issue that was corrected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The verdict of another issue with the same signature that a model or a person gave."""
+
+    short_id: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``verdict`` holds now; ``ask_model``: a model may make it better."""
+
+    verdict: Verdict
+    reason: str
+    ask_model: bool = False
+
+
+def decide(
+    offline: Verdict,
+    *,
+    correction: Correction | None = None,
+    before: Before | None = None,
+    model: bool = False,
+    always_model: bool = False,
+) -> Decision:
+    """Weigh what is known of one event.
+
+    ``correction``: the newest one for this issue or its signature. ``model``: one is configured and may be
+    asked; ``always_model``: it is asked even where the offline verdict is sure.
+    """
+    if correction is not None:
+        return Decision(corrected(offline, correction), _corrected_by(correction))
+    if before is not None:
+        return Decision(reused(before), f"same error as {before.short_id}")
+    if model and (always_model or offline.abstained):
+        why = "every issue is asked" if always_model else "the offline classifier is not sure"
+        return Decision(offline, f"{why}: the model is asked", ask_model=True)
+    if offline.abstained:
+        return Decision(offline, "the offline classifier is not sure, and there is no model to ask")
+    return Decision(offline, f"offline classifier, {offline.confidence:.0%} sure")
+
+
+def corrected(verdict: Verdict, correction: Correction) -> Verdict:
+    """The verdict with a person's words in it; what they changed no longer carries the machine's reasons."""
+    category = correction.category or verdict.category
+    severity = correction.severity or verdict.severity
+    same = category is verdict.category
+    return verdict.model_copy(
+        update={
+            "category": category,
+            "severity": severity,
+            "requires_immediate_action": _immediate(verdict, severity),
+            "root_cause": verdict.root_cause if same else "",
+            "suggested_fix": verdict.suggested_fix if same else "",
+            "confidence": 1.0,
+            "source": Source.HUMAN,
+            "model": None,
+            "evidence": (
+                Evidence(id="correction", says=_corrected_by(correction)),
+                *(verdict.evidence if same else ()),
+            ),
+        }
+    )
+
+
+def _immediate(verdict: Verdict, severity: Severity) -> bool:
+    """Critical is always looked at now, and nothing under high is; between, the machine's word stands."""
+    if severity is Severity.CRITICAL:
+        return True
+    return severity is Severity.HIGH and verdict.requires_immediate_action
+
+
+def reused(before: Before) -> Verdict:
+    """Another issue's verdict, saying where it comes from."""
+    return before.verdict.model_copy(
+        update={
+            "source": Source.REUSED,
+            "reused_from": before.short_id,
+            "confidence": min(before.verdict.confidence, 0.95),
+        }
+    )
+
+
+def _corrected_by(correction: Correction) -> str:
+    who = correction.by or "a person"
+    return f"{who} said so" + (f" on {correction.issue}" if correction.issue else "")

@@ -1,0 +1,110 @@
+"""What a worker works with, built once from the settings and passed down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.core.offline import RuleSet, compile_rules
+from app.core.owners import Directory
+from app.core.policy import Policy
+from app.sentry.client import SentryClient
+from app.sentry.errors import Forbidden
+from app.sentry.ingest import Dsn, EnvelopeSender, ingest_hosts
+from app.sentry.tags import AnnotationTagWriter, TagWriter
+from app.sentry.transport import RequestsTransport, Transport
+from app.sentry.writer import Installation
+from app.settings import Settings
+from app.store import Store, open_store, utc_now
+
+KEEP = 300.0
+"""Seconds for which people, teams and our own installation are remembered."""
+
+
+@dataclass
+class Services:
+    """The worker's parts. ``clock`` gives aware UTC."""
+
+    settings: Settings
+    policy: Policy
+    store: Store
+    client: SentryClient
+    tags: TagWriter
+    rules: RuleSet
+    clock: Callable[[], datetime] = utc_now
+    _kept: dict[str, tuple[float, Any]] = field(default_factory=dict)
+
+    def installation(self) -> Installation | None:
+        """Our own app in the organisation; none where Sentry shows the token none."""
+        return self._keep("installation", lambda: find_installation(self.client.installations(), self.settings))
+
+    def directory(self, project: str) -> Directory:
+        """Who may be assigned in a project; nobody where the token may not read people."""
+        return self._keep(f"directory:{project}", lambda: self._read_directory(project))
+
+    def is_our_own(self, project_id: str) -> bool:
+        """True for the project that our own ``SENTRY_DSN`` reports to: triaging it could go round for ever."""
+        dsn = self.settings.sentry_dsn.get_secret_value()
+        return bool(dsn) and Dsn.parse(dsn).project_id == project_id
+
+    def _read_directory(self, project: str) -> Directory:
+        try:
+            return Directory.from_api(project, self.client.project_teams(project), self.client.members())
+        except Forbidden:
+            return Directory(project)
+
+    def _keep(self, key: str, read: Callable[[], Any]) -> Any:
+        at, value = self._kept.get(key, (0.0, None))
+        if time.monotonic() - at > KEEP or value is None:
+            value = read()
+            self._kept[key] = (time.monotonic(), value)
+        return value
+
+
+def find_installation(rows: list[dict[str, Any]], settings: Settings) -> Installation | None:
+    """Which of the organisation's installations is ours: the configured one, else the only one."""
+    found = []
+    for row in rows:
+        app = row.get("app")
+        if isinstance(app, Mapping) and row.get("uuid") and app.get("slug"):
+            found.append(Installation(str(row["uuid"]), str(app["slug"])))
+    wanted = settings.sentry_app_slug
+    if wanted:
+        return next((one for one in found if one.app_slug == wanted), None)
+    return found[0] if len(found) == 1 else None
+
+
+def build_services(
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    policy: Policy | None = None,
+    transport: Transport | None = None,
+) -> Services:
+    """Raises ``UserError`` for what is missing."""
+    settings.require("sentry_client_secret", "sentry_auth_token", "sentry_org")
+    policy = settings.policy() if policy is None else policy
+    store = store or open_store(settings)
+    transport = transport or RequestsTransport()
+    client = SentryClient(
+        settings.sentry_url,
+        settings.sentry_auth_token.get_secret_value(),
+        settings.sentry_org,
+        transport=transport,
+        clock=time.time,
+        sleep=time.sleep,
+    )
+    tags = AnnotationTagWriter(
+        client,
+        EnvelopeSender(transport, time.time),
+        store.annotations,
+        allowed_hosts=ingest_hosts(settings.sentry_url, settings.sentry_ingest_hosts),
+        clock=time.time,
+        sleep=time.sleep,
+    )
+    return Services(settings, policy, store, client, tags, compile_rules(policy.rule))
+
+

@@ -1,0 +1,171 @@
+"""What must outlive the process about annotation events: which were sent, where they work, where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.core.annotation_rules import AnnotationState
+
+from .tables import annotation_events, facts, projects
+
+Clock = Callable[[], datetime]
+KILL_SWITCH = "tags.kill_switch"
+DAY = timedelta(hours=24)
+CANARY_WATCH = timedelta(seconds=90)
+"""A canary that has not landed for so long is not being watched any more: its worker died, or it waits to
+be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The last annotation event that reached an issue."""
+
+    version: int
+    tags: Mapping[str, str]
+    at: datetime
+
+
+class AnnotationRepository:
+    """``AnnotationMemory`` on the tables ``annotation_events`` and ``projects``."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def state(
+        self, project_id: str, issue_id: str, version: int, tags: Mapping[str, str]
+    ) -> AnnotationState:
+        now = self._clock()
+        with self._engine.connect() as connection:
+            project = connection.execute(select(projects).where(projects.c.project_id == project_id)).first()
+            last = self._last(connection, issue_id)
+            return AnnotationState(
+                version=version,
+                kill_switch=bool(_scalar(connection, select(facts.c.value).where(facts.c.key == KILL_SWITCH))),
+                disabled=project.tags_disabled if project else "",
+                canary_passed=bool(project and project.canary_passed),
+                canary_pending=self._canary_of_another(connection, project_id, issue_id, now),
+                sent_today=_count(
+                    connection, sent_at=now - DAY, where=annotation_events.c.project_id == project_id
+                ),
+                issue_sent_at=last.at if last else None,
+                issue_version=last.version if last else None,
+                tags_unchanged=bool(last and dict(last.tags) == dict(tags)),
+                refreshes=self._landed_count(connection, issue_id, version),
+            )
+
+    def was_sent(self, event_id: str) -> bool:
+        query = select(annotation_events.c.event_id).where(annotation_events.c.event_id == event_id)
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
+
+    def sending(
+        self, project_id: str, issue_id: str, event_id: str, version: int, tags: Mapping[str, str]
+    ) -> None:
+        row = {
+            "event_id": event_id,
+            "issue_id": issue_id,
+            "project_id": project_id,
+            "version": version,
+            "tags": dict(tags),
+            "sent_at": self._clock(),
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(annotation_events), row)
+        except IntegrityError:  # sent before by a worker that died: this is the same event again
+            return
+
+    def landed(self, project_id: str, event_id: str) -> None:
+        now = self._clock()
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(annotation_events)
+                .where(annotation_events.c.event_id == event_id, annotation_events.c.landed_at.is_(None))
+                .values(landed_at=now)
+            )
+        self._project(project_id, canary_passed=True)
+
+    def disable(self, project_id: str, reason: str) -> None:
+        self._project(project_id, tags_disabled=reason[:500])
+
+    def enable(self, project_id: str) -> None:
+        """Switch a project on again, by a person's wish: its next event is a canary."""
+        self._project(project_id, tags_disabled="", canary_passed=False)
+
+    def disabled_projects(self) -> dict[str, str]:
+        """Project id → why its tags were stopped."""
+        query = select(projects).where(projects.c.tags_disabled != "")
+        with self._engine.connect() as connection:
+            return {row.project_id: row.tags_disabled for row in connection.execute(query)}
+
+    def last_landed(self, issue_id: str) -> Landed | None:
+        with self._engine.connect() as connection:
+            return self._last(connection, issue_id)
+
+    def _last(self, connection: Connection, issue_id: str) -> Landed | None:
+        row = connection.execute(
+            select(annotation_events)
+            .where(annotation_events.c.issue_id == issue_id, annotation_events.c.landed_at.is_not(None))
+            .order_by(annotation_events.c.sent_at.desc())
+            .limit(1)
+        ).first()
+        return None if row is None else Landed(row.version, row.tags, row.sent_at)
+
+    def _landed_count(self, connection: Connection, issue_id: str, version: int) -> int:
+        query = (
+            select(func.count())
+            .select_from(annotation_events)
+            .where(
+                annotation_events.c.issue_id == issue_id,
+                annotation_events.c.version == version,
+                annotation_events.c.landed_at.is_not(None),
+            )
+        )
+        return int(connection.execute(query).scalar_one())
+
+    def _canary_of_another(
+        self, connection: Connection, project_id: str, issue_id: str, now: datetime
+    ) -> bool:
+        row = connection.execute(
+            select(annotation_events.c.event_id).where(
+                annotation_events.c.project_id == project_id,
+                annotation_events.c.issue_id != issue_id,
+                annotation_events.c.landed_at.is_(None),
+                annotation_events.c.sent_at > now - CANARY_WATCH,
+            )
+        ).first()
+        return row is not None
+
+    def _project(self, project_id: str, **values: Any) -> None:
+        values["updated_at"] = self._clock()
+        with self._engine.begin() as connection:
+            query = update(projects).where(projects.c.project_id == project_id).values(**values)
+            if connection.execute(query).rowcount:
+                return
+        fresh = {"canary_passed": False, "tags_disabled": ""} | values
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(projects).values(project_id=project_id, **fresh))
+        except IntegrityError:  # another worker made it between the two
+            with self._engine.begin() as connection:
+                connection.execute(query)
+
+
+def _scalar(connection: Connection, query: Any) -> Any:
+    return connection.execute(query).scalar()
+
+
+def _count(connection: Connection, *, sent_at: datetime, where: Any) -> int:
+    query = (
+        select(func.count())
+        .select_from(annotation_events)
+        .where(where, annotation_events.c.sent_at >= sent_at)
+    )
+    return int(connection.execute(query).scalar_one())
