@@ -1,0 +1,1 @@
+"""The thin edge to Sentry: REST, ingest, and the single writes."""
