@@ -39,7 +39,9 @@ class Services:
 
     def installation(self) -> Installation | None:
         """Our own app in the organisation; none where Sentry shows the token none."""
-        return self._keep("installation", lambda: find_installation(self.client.installations(), self.settings))
+        return self._keep(
+            "installation", lambda: find_installation(self.client.installations(), self.settings)
+        )
 
     def directory(self, project: str) -> Directory:
         """Who may be assigned in a project; nobody where the token may not read people."""
@@ -106,5 +108,3 @@ def build_services(
         sleep=time.sleep,
     )
     return Services(settings, policy, store, client, tags, compile_rules(policy.rule))
-
-

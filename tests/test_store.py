@@ -213,7 +213,12 @@ def test_annotation_memory_of_one_project(database_url: str, vault: Vault) -> No
     assert not memory.state("2", "41", 1, TAGS).canary_pending
     memory.landed("2", "e1")
     state = memory.state("2", "41", 1, TAGS)
-    assert (state.canary_passed, state.sent_today, state.refreshes, state.tags_unchanged) == (True, 1, 1, True)
+    assert (state.canary_passed, state.sent_today, state.refreshes, state.tags_unchanged) == (
+        True,
+        1,
+        1,
+        True,
+    )
     assert memory.state("2", "41", 2, {"triage.category": "Logic"}).tags_unchanged is False
     now = NOW + timedelta(hours=25)
     assert memory.state("2", "41", 1, TAGS).sent_today == 0

@@ -38,16 +38,16 @@ class AnnotationRepository:
         self._engine = engine
         self._clock = clock
 
-    def state(
-        self, project_id: str, issue_id: str, version: int, tags: Mapping[str, str]
-    ) -> AnnotationState:
+    def state(self, project_id: str, issue_id: str, version: int, tags: Mapping[str, str]) -> AnnotationState:
         now = self._clock()
         with self._engine.connect() as connection:
             project = connection.execute(select(projects).where(projects.c.project_id == project_id)).first()
             last = self._last(connection, issue_id)
             return AnnotationState(
                 version=version,
-                kill_switch=bool(_scalar(connection, select(facts.c.value).where(facts.c.key == KILL_SWITCH))),
+                kill_switch=bool(
+                    _scalar(connection, select(facts.c.value).where(facts.c.key == KILL_SWITCH))
+                ),
                 disabled=project.tags_disabled if project else "",
                 canary_passed=bool(project and project.canary_passed),
                 canary_pending=self._canary_of_another(connection, project_id, issue_id, now),
