@@ -277,6 +277,21 @@ def load_settings(**overrides: Any) -> Settings:
         raise UserError(f"{name} is not valid: {reason}.", hint=described or "") from None
 
 
+class _Fixed(Settings):
+    """Reads nothing from outside."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_others: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def fixed_settings(**values: Any) -> Settings:
+    """Settings of exactly these values and the defaults: neither the environment nor ``.env`` is read."""
+    return _Fixed(**values)
+
+
 def load_policy(path: Path) -> Policy:
     """Read ``triage.toml``. Raises ``UserError`` naming the table and what is wrong with it."""
     if not path.exists():

@@ -38,6 +38,8 @@ class TagOutcome(StrEnum):
     """In the right issue, which is otherwise as it was."""
     SKIPPED = "skipped"
     """A rule said no; nothing was sent."""
+    WAITING = "waiting"
+    """The project's first event is being watched for another issue: ask again in a few seconds."""
     UNCONFIRMED = "unconfirmed"
     """Sent; not yet found, in a project where it has worked before."""
     FILTERED = "filtered"
@@ -133,8 +135,10 @@ class AnnotationTagWriter:
         issue = self._client.issue(issue.id, expand_owners=True)
         state = self._memory.state(issue.project_id, issue.id, version, verdict.tags())
         wanted = event_id(issue.id, version, state.refreshes)
-        if self._memory.was_sent(wanted):
-            return self._found_again(issue, wanted)
+        if self._memory.was_sent(wanted) and (found := self._found_again(issue, wanted)):
+            return found
+        if state.canary_pending and not state.canary_passed:
+            return TagResult(TagOutcome.WAITING, "the project's first annotation event is being watched")
         allowed, reason = may_annotate(issue, event, self._now(), policy, state, ownership)
         if not allowed:
             return TagResult(TagOutcome.SKIPPED, reason)
@@ -176,15 +180,16 @@ class AnnotationTagWriter:
         self._memory.landed(before.project_id, sent)
         return TagResult(TagOutcome.LANDED, reason, sent, group)
 
-    def _found_again(self, issue: Issue, sent: str) -> TagResult:
-        """A repeat after a crash: it is not sent twice, since Sentry drops a known id for an hour only."""
-        group = self._wait_for(sent, LATER_WAIT)
+    def _found_again(self, issue: Issue, sent: str) -> TagResult | None:
+        """A repeat after a crash: where the event is, or None where Sentry never got it. It is then sent
+        again under the same id, of which Sentry keeps one."""
+        group = self._client.event_lookup(sent)
         if group == issue.id:
             self._memory.landed(issue.project_id, sent)
             return TagResult(TagOutcome.LANDED, "it had been sent before and is in the issue", sent, group)
         if group is not None:
             return self._stop(issue, TagOutcome.WRONG_GROUP, f"it landed in issue {group}", sent, group)
-        return TagResult(TagOutcome.UNCONFIRMED, "it had been sent before and was not found", sent)
+        return None
 
     def _stop(self, issue: Issue, outcome: TagOutcome, reason: str, sent: str, group: str = "") -> TagResult:
         self._memory.disable(issue.project_id, f"{outcome.value}: {reason}")

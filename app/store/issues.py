@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Engine, Row, func, insert, select, update
 
 from app.core.digest import Digest
+from app.core.plan import Plan
 from app.core.verdict import Verdict
 from app.core.vocabulary import Source
 
@@ -19,6 +20,7 @@ from .vault import Vault
 
 Clock = Callable[[], datetime]
 _DIGEST = TypeAdapter(Digest)
+_PLAN = TypeAdapter(Plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,18 @@ class IssueRepository:
         if opened is None:
             return None
         return _DIGEST.validate_python(opened["digest"]), opened["extra"]
+
+    def save_plan(self, issue_id: str, plan: Plan) -> None:
+        """Keep the writes that were decided, until the next decision."""
+        sealed = self._vault.seal(_PLAN.dump_python(plan, mode="json"))
+        with self._engine.begin() as connection:
+            connection.execute(update(issues).where(issues.c.issue_id == issue_id).values(plan=sealed))
+
+    def plan(self, issue_id: str) -> Plan | None:
+        with self._engine.connect() as connection:
+            sealed = connection.execute(select(issues.c.plan).where(issues.c.issue_id == issue_id)).scalar()
+        opened = self._vault.open(sealed)
+        return None if opened is None else _PLAN.validate_python(opened)
 
     def set_state(self, issue_id: str, state: str) -> None:
         """``triaged``, ``skipped`` or ``gone``; the time of the first two is kept."""

@@ -1,0 +1,160 @@
+"""The steps of triaging one issue, each of which may be repeated at any moment without harm.
+
+Between two steps only ids and reasons are checkpointed: what was read of an issue is kept sealed in our own
+tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.core import relay
+from app.core.classify import Before, decide
+from app.core.digest import digest_event
+from app.core.issue import Issue
+from app.core.offline import classify
+from app.core.plan import Around, Plan, plan
+from app.core.signature import signature
+from app.errors import Permanent
+from app.sentry.errors import NotFound
+from app.services import Services
+from app.store.issues import StoredVerdict
+
+from .memory import write_memory
+from .outcome import Outcome, done, go, guarded
+
+
+class TriageSteps:
+    """What reads and decides; ``WriteSteps`` is what writes."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._store = services.store
+
+    @guarded
+    def read(self, job_id: int, issue_id: str) -> Outcome:
+        """GET the issue and its event, and keep their digest."""
+        try:
+            issue = self._services.client.issue(issue_id, expand_owners=True)
+        except NotFound:
+            self._store.issues.set_state(issue_id, "gone")
+            return done("gone", "Sentry does not have this issue any more")
+        refused = self._refused(issue)
+        if refused:
+            return done("skipped", refused)
+        event = self._services.client.event(issue.id) or _from_metadata(issue)
+        self._keep(issue, event)
+        if issue.id != issue_id:
+            return done("moved", f"the issue was merged into {issue.id}")
+        return go()
+
+    @guarded
+    def read_relay(self, job_id: int, subject: str) -> Outcome:
+        """The same for a relayed event, which is in the job's own payload."""
+        payload = self._store.work.payload(job_id)
+        if not isinstance(payload, dict):
+            raise Permanent("The relayed event cannot be opened: its encryption key is gone.")
+        digest = digest_event(payload)
+        verdict = classify(digest, self._services.rules)
+        self._store.verdicts.add(
+            subject, verdict, project=str(payload.get("project") or "")[:100], signature=signature(digest),
+            reason="relayed event",
+        )
+        issue_id = relay.issue_of(payload)
+        return go(issue_id or "") if issue_id else done("triaged", "no issue is named: nothing to write to")
+
+    @guarded
+    def decide(self, job_id: int, issue_id: str) -> Outcome:
+        """What it is: the cascade over the digest."""
+        stored = self._store.issues.get(issue_id)
+        content = self._store.issues.content(issue_id)
+        if stored is None or content is None:
+            raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
+        digest, _ = content
+        offline = classify(digest, self._services.rules)
+        before = self._before(stored.signature, issue_id)
+        decision = decide(offline, before=before)
+        self._store.verdicts.add(
+            issue_id,
+            decision.verdict,
+            project=stored.project,
+            signature=stored.signature,
+            reason=decision.reason,
+        )
+        return go(decision.reason)
+
+    @guarded
+    def plan(self, job_id: int, issue_id: str) -> Outcome:
+        """What to write, against what Sentry shows now."""
+        latest = self._latest(issue_id)
+        issue = self._services.client.issue(issue_id, expand_owners=True)
+        content = self._store.issues.content(issue_id)
+        if content is None:
+            raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
+        decided = self._plan(latest, issue, content[0])
+        self._store.issues.save_plan(issue_id, decided)
+        return go(f"{len(decided.todo)} writes")
+
+    def _plan(self, latest: StoredVerdict, issue: Issue, digest: Any) -> Plan:
+        services = self._services
+        around = Around(
+            version=latest.version,
+            directory=services.directory(issue.project_slug),
+            public_url=services.issue_url(issue.id),
+            assigned_last_hour=self._store.writes.written_within("assignee", 3600),
+        )
+        return plan(
+            latest.verdict,
+            issue,
+            digest,
+            write_memory(self._store, issue),
+            services.policy.for_project(issue.project_slug),
+            services.clock(),
+            around,
+        )
+
+    def _latest(self, issue_id: str) -> StoredVerdict:
+        latest = self._store.verdicts.latest(issue_id)
+        if latest is None:
+            raise Permanent("The issue's verdict cannot be opened: its encryption key is gone.")
+        return latest
+
+    def _before(self, signature_: str, issue_id: str) -> Before | None:
+        found = self._store.verdicts.same_signature(signature_, but_not=issue_id) if signature_ else None
+        if found is None:
+            return None
+        issue = self._store.issues.get(found.issue_id)
+        return Before(issue.short_id if issue else found.issue_id, found.verdict)
+
+    def _refused(self, issue: Issue) -> str:
+        if self._services.is_our_own(issue.project_id):
+            return "our own errors are not triaged by ourselves"
+        return "user feedback is not an error" if issue.category == "feedback" else ""
+
+    def _keep(self, issue: Issue, event: Mapping[str, Any]) -> None:
+        digest = digest_event(event)
+        self._store.issues.save_read(
+            issue.id,
+            project=issue.project_slug,
+            short_id=issue.short_id,
+            status=issue.status,
+            signature=signature(digest),
+            first_seen=issue.first_seen,
+            last_seen=issue.last_seen,
+            digest=digest,
+            extra={"title": issue.title, "event_id": digest.event_id},
+        )
+
+
+def _from_metadata(issue: Issue) -> dict[str, Any]:
+    """What can be known of an issue whose events are gone or that never had any (an outage)."""
+    meta = issue.metadata
+    event: dict[str, Any] = {"platform": issue.platform, "level": issue.level, "title": issue.title}
+    if meta.get("type"):
+        event["exception"] = {"values": [{"type": meta.get("type"), "value": meta.get("value")}]}
+    else:
+        event["message"] = issue.title
+    return event
+
+

@@ -1,0 +1,134 @@
+"""The workflows: which steps in which order, and how a job ends. One of them per kind of work."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from dbos import DBOS
+
+from app.core.intake import Intent, Kind
+from app.services import Services
+from app.settings import WriteMode
+
+from .engine import JobEngine, run_step
+from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
+from .steps import TriageSteps
+from .write_steps import WriteSteps
+
+Step = Callable[[int, str], Outcome]
+
+LONGEST_WAIT = 600.0
+"""Seconds between two attempts at the most."""
+
+GIVE_UP = timedelta(days=7)
+"""Age at which a job that Sentry never answered is given up and shown."""
+
+MAX_CRASHES = 5
+
+
+class Workflows:
+    """The bodies that the engine registers with DBOS."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._store = services.store
+        self._read = TriageSteps(services)
+        self._write = WriteSteps(services)
+
+    def bodies(self) -> Mapping[Kind, Callable[[int, str], Any]]:
+        return {Kind.TRIAGE: self.triage(), Kind.RELAY: self.relay()}
+
+    def triage(self) -> Callable[[int, str], str]:
+        """Read the issue, decide, and write."""
+        steps = (self._read.read, self._read.decide, *self._writes())
+
+        def triage(job_id: int, issue_id: str) -> str:
+            return self._settle(job_id, issue_id, self._run(steps, job_id, issue_id))
+
+        return triage
+
+    def relay(self) -> Callable[[int, str], str]:
+        """Decide on a relayed event; where it names an issue, write there too."""
+
+        def relay(job_id: int, subject: str) -> str:
+            outcome = run_step("read_relay", self._read.read_relay, job_id, subject)
+            if outcome["next"] == GO:
+                outcome = self._hand_on(job_id, outcome["reason"])
+            return self._settle(job_id, subject, outcome)
+
+        return relay
+
+    def _writes(self) -> Sequence[Step]:
+        if self._services.settings.triage_write is WriteMode.SHADOW:
+            return (self._read.plan, self._write.close)
+        write = self._write
+        return (self._read.plan, write.fields, write.annotation, write.comment, write.tags, write.close)
+
+    def _run(self, steps: Sequence[Step], job_id: int, subject: str) -> Outcome:
+        outcome = done("triaged")
+        for step in steps:
+            outcome = run_step(step.__name__, step, job_id, subject)
+            if outcome["next"] != GO:
+                break
+        return outcome
+
+    def _hand_on(self, job_id: int, issue_id: str) -> Outcome:
+        """The issue that a relayed event names gets a job of its own."""
+
+        def enqueue() -> Outcome:
+            intent = Intent(Kind.TRIAGE, issue_id, "relay")
+            self._store.work.add(intent, dedupe=f"relay:{job_id}:{issue_id}")
+            return done("triaged", f"its issue {issue_id} is triaged too")
+
+        return run_step("hand_on", enqueue)
+
+    def _settle(self, job_id: int, subject: str, outcome: Outcome) -> str:
+        """The last step of all: the row of work says how it ended, or when it is tried again."""
+        workflow_id = DBOS.workflow_id or ""
+        return run_step("settle", self._settled, job_id, subject, workflow_id, outcome).get("result", "")
+
+    def _settled(self, job_id: int, subject: str, workflow_id: str, outcome: Outcome) -> Outcome:
+        work, reason = self._store.work, outcome.get("reason", "")
+        job = work.get(job_id)
+        if job is None:
+            return done("vanished")
+        ended = outcome["next"]
+        old = self._services.clock() - job.created_at > GIVE_UP
+        if ended in (GO, DONE):
+            self._finish(job_id, subject, workflow_id, outcome)
+        elif ended == FAIL or (ended == RETRY and old) or (ended == CRASH and job.attempts + 1 >= MAX_CRASHES):
+            work.fail(job_id, workflow_id, reason)
+            return done("failed", reason)
+        else:
+            work.postpone(job_id, workflow_id, wait_before(job.attempts, outcome.get("after")), reason)
+            return done("postponed", reason)
+        return outcome
+
+    def _finish(self, job_id: int, subject: str, workflow_id: str, outcome: Outcome) -> None:
+        result, reason = outcome.get("result", "triaged"), outcome.get("reason", "")
+        if result == "moved":
+            survivor = reason.rsplit(" ", 1)[-1]
+            self._store.work.add(Intent(Kind.TRIAGE, survivor, "merged"), dedupe=f"moved:{subject}:{survivor}")
+        self._store.work.finish(job_id, workflow_id, result, reason)
+
+
+def wait_before(attempts: int, asked: float | None) -> float:
+    """Seconds until the next attempt: what the other side asked for, else doubling, with jitter."""
+    if asked is not None:
+        return min(max(asked, 1.0), LONGEST_WAIT) + random.uniform(0, 1)  # noqa: S311
+    return min(2.0 ** min(attempts + 1, 12), LONGEST_WAIT) * random.uniform(0.8, 1.2)  # noqa: S311
+
+
+def build_engine(services: Services, *, executor_id: str | None = None) -> JobEngine:
+    """The job engine over the workflows, not yet launched."""
+    concurrency = services.settings.triage_worker_concurrency
+    return JobEngine(
+        services.store,
+        services.settings.database_url,
+        Workflows(services).bodies(),
+        queues={"jobs": {"worker_concurrency": concurrency}},
+        executor_id=executor_id,
+    )
