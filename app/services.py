@@ -39,16 +39,25 @@ class Services:
 
     def installation(self) -> Installation | None:
         """Our own app in the organisation; none where Sentry shows the token none."""
-        return self._keep(
-            "installation", lambda: find_installation(self.client.installations(), self.settings)
-        )
+
+        def read() -> Installation | None:
+            return find_installation(self.client.installations(), self.settings)
+
+        found: Installation | None = self._keep("installation", read)
+        return found
 
     def directory(self, project: str) -> Directory:
         """Who may be assigned in a project; nobody where the token may not read people."""
-        return self._keep(f"directory:{project}", lambda: self._read_directory(project))
+        found: Directory = self._keep(f"directory:{project}", lambda: self._read_directory(project))
+        return found
+
+    def issue_url(self, issue_id: str) -> str | None:
+        """Our own page on an issue; none where no public address is set."""
+        public = self.settings.triage_public_url
+        return f"{public}/issues/{issue_id}" if public else None
 
     def is_our_own(self, project_id: str) -> bool:
-        """True for the project that our own ``SENTRY_DSN`` reports to: triaging it could go round for ever."""
+        """True for the project that our own ``SENTRY_DSN`` reports to: that could go round for ever."""
         dsn = self.settings.sentry_dsn.get_secret_value()
         return bool(dsn) and Dsn.parse(dsn).project_id == project_id
 

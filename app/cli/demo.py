@@ -24,7 +24,9 @@ PATIENCE = 60.0
 
 @click.command()
 @click.option("--once", is_flag=True, help="Exit when all is triaged: 0, or 1 where something was not.")
-@click.option("--json", "as_json", is_flag=True, help="Print what the sandbox holds, as JSON; implies --once.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print what the sandbox holds, as JSON; implies --once."
+)
 def command(once: bool, as_json: bool) -> None:
     """Break a small shop for real and watch its errors being triaged in a sandbox Sentry.
 
@@ -32,6 +34,7 @@ def command(once: bool, as_json: bool) -> None:
     the real sentry-sdk. Ends with the address of the sandbox's issue list.
     """
     logging.basicConfig(level=logging.ERROR)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     console = Console(stderr=as_json)
     with tempfile.TemporaryDirectory(prefix="sentry-triage-demo-") as folder, running(Path(folder)) as demo:
         with Live(_table(demo), console=console, refresh_per_second=8, transient=as_json) as live:
@@ -56,7 +59,7 @@ def _wait(demo: Demo, live: Live) -> bool:
 
 
 def _table(demo: Demo) -> Table:
-    table = Table(title="Sentry Triage · sandbox", title_justify="left")
+    table = Table(title="Sentry Triage · sandbox", title_justify="left", expand=True)
     for name, options in COLUMNS.items():
         table.add_column(name, **options)
     for issue in demo.issues():
@@ -74,12 +77,12 @@ def _table(demo: Demo) -> Table:
 
 
 COLUMNS: dict[str, dict[str, Any]] = {
-    "issue": {"no_wrap": True},
-    "error": {"max_width": 44, "no_wrap": True, "overflow": "ellipsis"},
-    "category": {"no_wrap": True},
-    "severity": {"no_wrap": True},
-    "assignee": {"no_wrap": True},
-    "seconds": {"justify": "right", "no_wrap": True},
+    "issue": {"no_wrap": True, "min_width": 13},
+    "error": {"no_wrap": True, "overflow": "ellipsis", "ratio": 1},
+    "category": {"no_wrap": True, "min_width": 14},
+    "severity": {"no_wrap": True, "min_width": 8},
+    "assignee": {"no_wrap": True, "min_width": 9, "max_width": 20},
+    "seconds": {"justify": "right", "no_wrap": True, "min_width": 7},
 }
 
 

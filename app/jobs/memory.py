@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.issue import Issue
-from app.core.plan import WriteKind, WriteMemory
+from app.core.writes import WriteKind, WriteMemory
 from app.store import Store
 from app.store.writes import LoggedWrite
 
@@ -12,7 +12,7 @@ STANDS = frozenset({"written", "same"})
 
 
 def write_memory(store: Store, issue: Issue) -> WriteMemory:
-    """The memory that ``app.core.plan`` decides with. ``issue`` is fresh: its activity tells what people did."""
+    """The memory that ``app.core.plan`` decides with. The fresh ``issue`` tells what people did."""
     log = store.writes.of_issue(issue.id)
     last = _last_standing(log)
     comment, annotation = last.get(WriteKind.COMMENT), last.get(WriteKind.ANNOTATION)

@@ -14,8 +14,9 @@ from app.core.classify import Before, decide
 from app.core.digest import digest_event
 from app.core.issue import Issue
 from app.core.offline import classify
-from app.core.plan import Around, Plan, plan
+from app.core.plan import Around, plan
 from app.core.signature import signature
+from app.core.writes import Plan
 from app.errors import Permanent
 from app.sentry.errors import NotFound
 from app.services import Services
@@ -58,7 +59,10 @@ class TriageSteps:
         digest = digest_event(payload)
         verdict = classify(digest, self._services.rules)
         self._store.verdicts.add(
-            subject, verdict, project=str(payload.get("project") or "")[:100], signature=signature(digest),
+            subject,
+            verdict,
+            project=str(payload.get("project") or "")[:100],
+            signature=signature(digest),
             reason="relayed event",
         )
         issue_id = relay.issue_of(payload)
@@ -156,5 +160,3 @@ def _from_metadata(issue: Issue) -> dict[str, Any]:
     else:
         event["message"] = issue.title
     return event
-
-

@@ -99,7 +99,9 @@ class Workflows:
         old = self._services.clock() - job.created_at > GIVE_UP
         if ended in (GO, DONE):
             self._finish(job_id, subject, workflow_id, outcome)
-        elif ended == FAIL or (ended == RETRY and old) or (ended == CRASH and job.attempts + 1 >= MAX_CRASHES):
+        elif (
+            ended == FAIL or (ended == RETRY and old) or (ended == CRASH and job.attempts + 1 >= MAX_CRASHES)
+        ):
             work.fail(job_id, workflow_id, reason)
             return done("failed", reason)
         else:
@@ -111,7 +113,9 @@ class Workflows:
         result, reason = outcome.get("result", "triaged"), outcome.get("reason", "")
         if result == "moved":
             survivor = reason.rsplit(" ", 1)[-1]
-            self._store.work.add(Intent(Kind.TRIAGE, survivor, "merged"), dedupe=f"moved:{subject}:{survivor}")
+            self._store.work.add(
+                Intent(Kind.TRIAGE, survivor, "merged"), dedupe=f"moved:{subject}:{survivor}"
+            )
         self._store.work.finish(job_id, workflow_id, result, reason)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.issue import Issue
-from app.core.plan import Plan, WriteKind
+from app.core.writes import Plan, WriteKind
 from app.errors import Permanent, Retryable
 from app.sentry.tags import TagOutcome
 from app.sentry.writer import Done, Installation, write_annotation, write_comment, write_fields, write_tags
@@ -85,4 +85,6 @@ class WriteSteps:
                 reason=line.reason,
                 ref=line.ref,
             )
-        return go("; ".join(f"{line.kind.value} {line.outcome.value}" for line in lines) or "nothing to write")
+        return go(
+            "; ".join(f"{line.kind.value} {line.outcome.value}" for line in lines) or "nothing to write"
+        )

@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import Engine, Row, func, insert, select, update
 
 from app.core.digest import Digest
-from app.core.plan import Plan
 from app.core.verdict import Verdict
 from app.core.vocabulary import Source
+from app.core.writes import Plan
 
 from .tables import issues, verdicts
 from .vault import Vault

@@ -1,0 +1,128 @@
+"""The real processes of the product, started by their own commands on free ports, for end-to-end tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import requests
+
+from app.sandbox.server import SandboxServer
+
+BIN = Path(sys.executable).parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_until(true: Callable[[], Any], seconds: float, what: str) -> None:
+    """Poll until ``true()``; fail with ``what`` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.05)
+
+
+class Live:
+    """Starts ``release``, ``gunicorn`` and workers with the environment that ``settings`` says."""
+
+    def __init__(self, folder: Path, sandbox: SandboxServer, database_url: str, **more: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.folder = folder
+        self.environment: dict[str, str] = {
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "SENTRY_URL": sandbox.url,
+            "SENTRY_ORG": sandbox.sandbox.state.org,
+            "SENTRY_AUTH_TOKEN": sandbox.sandbox.token,
+            "SENTRY_CLIENT_SECRET": sandbox.sandbox.client_secret,
+            "DATABASE_URL": database_url,
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "WEB_CONCURRENCY": "2",
+            "TRIAGE_PUBLIC_URL": self.url,
+            **more,
+        }
+        sandbox.sandbox.app.webhook_url = f"{self.url}/webhooks/sentry"
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Live:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self.processes:
+            kill(process)
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """One command of ours, to its end."""
+        return subprocess.run(
+            ["sentry-triage", *command],
+            env=self.environment | environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def release(self) -> None:
+        done = self.run("release")
+        assert done.returncode == 0, done.stderr
+
+    def web(self) -> subprocess.Popen[bytes]:
+        """gunicorn as the Procfile starts it; returns once it answers."""
+        process = self._start(
+            "gunicorn", "-c", "python:app.web.gunicorn_conf", "app:create_app()", log="web.log"
+        )
+
+        def alive() -> bool:
+            try:
+                return requests.get(f"{self.url}/ready", timeout=5).status_code == 200
+            except requests.RequestException:
+                assert process.poll() is None, (self.folder / "web.log").read_text()
+                return False
+
+        wait_until(alive, 30, "the web process answers")
+        return process
+
+    def worker(self, name: str) -> subprocess.Popen[bytes]:
+        return self._start("sentry-triage", "worker", "--name", name, log=f"{name}.log")
+
+    def logs(self) -> Mapping[str, str]:
+        return {file.name: file.read_text(errors="replace") for file in sorted(self.folder.glob("*.log"))}
+
+    def _start(self, *command: str, log: str) -> subprocess.Popen[bytes]:
+        with (self.folder / log).open("ab") as file:
+            process = subprocess.Popen(
+                command,
+                env=self.environment,
+                cwd=self.folder,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """``kill -9`` the whole group, as when a machine goes away."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=10)
