@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.core.aftermath import regression_by, same_after
+from app.core.aftermath import regression_event, same_after
 from app.core.annotation_rules import AnnotationState, Ownership, may_annotate
 from app.core.issue import Activity, Actor, Owner
 from app.core.policy import Policy, TagMode, Tags
@@ -163,5 +163,7 @@ class TestAftermath:
 
     def test_a_regression_is_ours_by_its_event_id(self):
         ours = issue(activity=(Activity("set_regression", {"event_id": "00000000abc"}),))
-        assert regression_by(ours, "00000000abc")
-        assert not regression_by(ours, "00000000abd")
+        assert regression_event(ours) == "00000000abc"
+        resolved_since = issue(activity=(Activity("set_resolved", {}), *ours.activity))
+        assert regression_event(resolved_since) is None
+        assert regression_event(issue()) is None

@@ -184,7 +184,7 @@ def _why(evidence: list[Evidence]) -> str:
 
 
 def _place(evidence_id: str) -> str:
-    """``exception:1.type`` as ``exception type``, ``tag:environment`` as ``tag environment``; else as code."""
+    """``exception:1.type`` as ``exception type``, ``tag:environment`` as ``tag environment``, else code."""
     kind, _, detail = evidence_id.partition(":")
     if kind not in _PLACES:
         return code(evidence_id, 60)
