@@ -149,6 +149,44 @@ class Settings(BaseSettings):
         "TRIAGE_WORKER_CONCURRENCY", default=8, ge=1, le=256, description="Jobs at a time in each worker."
     )
 
+    triage_language: str = _env(
+        "TRIAGE_LANGUAGE", default="English", description="Language of root cause and fix by a model."
+    )
+    triage_budget_usd_month: float = _env(
+        "TRIAGE_BUDGET_USD_MONTH", default=20.0, ge=0, description="Ceiling for model calls in a month."
+    )
+    triage_budget_usd_day: float = _env(
+        "TRIAGE_BUDGET_USD_DAY", default=2.0, ge=0, description="Ceiling for model calls in a day."
+    )
+    triage_model_rpm: int = _env(
+        "TRIAGE_MODEL_RPM", default=50, ge=1, description="Model calls a minute, over all workers."
+    )
+    triage_reconcile_seconds: int = _env(
+        "TRIAGE_RECONCILE_SECONDS",
+        default=300,
+        ge=0,
+        description="How often Sentry's list is compared with ours; 0 is never.",
+    )
+    triage_retention_days: int = _env(
+        "TRIAGE_RETENTION_DAYS", default=90, ge=1, description="How long payloads and finished jobs are kept."
+    )
+    triage_dashboard_token: SecretStr = _env(
+        "TRIAGE_DASHBOARD_TOKEN",
+        default=SecretStr(""),
+        description="Opens the dashboard; without one the dashboard is off.",
+    )
+    triage_metrics_token: SecretStr = _env(
+        "TRIAGE_METRICS_TOKEN",
+        default=SecretStr(""),
+        description="Bearer token for /metrics; without one it answers this machine only.",
+    )
+    triage_minutes_per_issue: float = _env(
+        "TRIAGE_MINUTES_PER_ISSUE",
+        default=15.0,
+        ge=0,
+        description="Minutes that sorting an issue by hand takes you; for the hours-saved estimate.",
+    )
+
     openai_api_key: SecretStr = _env(
         "OPENAI_API_KEY", "LLM_API_KEY", default=SecretStr(""), description="May be empty for a local model."
     )

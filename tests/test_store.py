@@ -213,7 +213,7 @@ def test_annotation_memory_of_one_project(database_url: str, vault: Vault) -> No
     assert not memory.state("2", "41", 1, TAGS).canary_pending
     memory.landed("2", "e1")
     state = memory.state("2", "41", 1, TAGS)
-    assert (state.canary_passed, state.sent_today, state.refreshes, state.tags_unchanged) == (
+    assert (state.canary_passed, state.sent_today, state.landed, state.tags_unchanged) == (
         True,
         1,
         1,

@@ -84,8 +84,7 @@ Handler = Callable[[dict[str, Any]], Any]
 class FakeTransport:
     """Answers by ``METHOD path``: a queue of answers, the last of which stays. Keeps every request.
 
-    An answer is JSON (200), ``(status, JSON)``, a ``Response``, an exception to raise, or a function of
-    the body.
+    An answer is JSON (200), ``(status, JSON)``, a ``Response``, an exception, or a function of the body.
     """
 
     def __init__(self) -> None:

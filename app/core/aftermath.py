@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from app.core.issue import Issue
 
 
-def regression_by(issue: Issue, our_event_id: str) -> bool:
-    """True where the issue was re-opened by our own event (``set_regression`` names the event)."""
-    return any(
-        entry.type == "set_regression"
-        and str(entry.data.get("event_id", "")).replace("-", "") == our_event_id
-        for entry in issue.activity
-    )
+def regression_event(issue: Issue) -> str | None:
+    """Id of the event that re-opened the issue last, None where no event did.
+
+    Activity comes newest first. To be compared with the events we sent, also later: Sentry may take longer to
+    process an event than we watch it.
+    """
+    for entry in issue.activity:
+        if entry.type == "set_regression":
+            return str(entry.data.get("event_id") or "").replace("-", "") or None
+        if entry.type.startswith("set_resolved"):
+            return None
+    return None
+
+
+def resolved_again(issue: Issue) -> dict[str, Any]:
+    """The fields of the PUT that restores the resolution, as the issue's own activity describes it."""
+    for entry in issue.activity:
+        if entry.type == "set_resolved_in_release":
+            version = entry.data.get("version")
+            details = {"inRelease": version} if version else {"inNextRelease": True}
+            return {"status": "resolved", "statusDetails": details}
+        if entry.type.startswith("set_resolved"):
+            break
+    return {"status": "resolved"}
 
 
 def same_after(before: Issue, after: Issue) -> tuple[bool, str]:

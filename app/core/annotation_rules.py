@@ -25,6 +25,9 @@ lag."""
 
 PER_ISSUE = timedelta(hours=24)
 
+WATCHED = "the project's first annotation event is still being watched"
+"""The one reason that passes by itself within a minute."""
+
 RULE_SOURCES = frozenset({"ownershipRule", "codeowners"})
 
 
@@ -39,7 +42,7 @@ class AnnotationState:
     """Why the project was switched off, empty while it is on."""
     canary_passed: bool = False
     canary_pending: bool = False
-    """Another issue's event is being watched as this project's canary."""
+    """Another issue's event left for this project within the last two minutes and has not landed yet."""
     sent_today: int = 0
     """Annotation events sent to the project in the last 24 hours."""
     issue_sent_at: datetime | None = None
@@ -47,8 +50,8 @@ class AnnotationState:
     """Verdict version of the last annotation event that reached the issue."""
     tags_unchanged: bool = False
     """True where that event carried the same tags as the verdict now."""
-    refreshes: int = 0
-    """Annotation events this version has had already beyond the first."""
+    landed: int = 0
+    """Annotation events of this version that are in the issue: counts the refreshes."""
     manual: bool = False
     """A person asked for it (a correction): the 24 hours between two events of one issue do not hold."""
 
@@ -188,7 +191,7 @@ def _caps(case: Case) -> str:
     if case.state.sent_today >= cap:
         return f"the project's {cap} annotation events of the last 24 hours are spent"
     if case.state.canary_pending and not case.state.canary_passed:
-        return "the project's first annotation event is still being watched"
+        return WATCHED
     return ""
 
 

@@ -43,6 +43,9 @@ _CONFIDENCE: Mapping[ConfidenceBand, str] = {
     ConfidenceBand.MEDIUM: "fair",
     ConfidenceBand.LOW: "low",
 }
+_PLACES = frozenset(
+    {"exception", "frame", "tag", "message", "level", "mechanism", "request", "logger", "correction"}
+)
 _HELP = "Wrong? Comment `/triage category=Database severity=high` with the right words, or `/triage wrong`."
 
 
@@ -125,18 +128,13 @@ def withdrawn_comment(reason: str = "") -> str:
 def prose(text: str, limit: int = MAX_TEXT) -> str:
     """Untrusted text as plain running text on one line, its markup escaped (CommonMark 2.4). Not for a line's
     start."""
-    return (
-        _MARKUP.sub(r"\\\1", _disarm(_clean(text, limit)))
-        .replace("\\@", f"\\@{_BREAK}")
-        .replace("\\#", f"\\#{_BREAK}")
-    )
+    text = re.sub("/(?=/)", f"/{_BREAK}", _MARKUP.sub(r"\\\1", _clean(text, limit)))
+    return _unmention(re.sub(r"(?i)\b(www)\.", rf"\1{_BREAK}.", text))
 
 
 def code(text: str, limit: int = MAX_TEXT) -> str:
     """Untrusted text as a code span; a grave accent in it becomes an apostrophe."""
-    clean = (
-        _disarm(_clean(text, limit)).replace("`", "'").replace("@", f"@{_BREAK}").replace("#", f"#{_BREAK}")
-    )
+    clean = _unmention(_clean(text, limit).replace("`", "'"))
     return f"`{clean}`" if clean else ""
 
 
@@ -147,10 +145,8 @@ def _clean(text: str, limit: int) -> str:
     return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
 
 
-def _disarm(text: str) -> str:
-    """Addresses that sites turn into links by themselves are broken invisibly."""
-    text = re.sub(r"(?i)([a-z]):(?=/|[a-z0-9%])", rf"\1:{_BREAK}", text)
-    return re.sub(r"(?i)\bwww\.", lambda match: f"{match.group()[:3]}{_BREAK}.", text)
+def _unmention(text: str) -> str:
+    return text.replace("@", f"@{_BREAK}").replace("#", f"#{_BREAK}")
 
 
 def _headline(verdict: Verdict) -> str:
@@ -181,10 +177,19 @@ def _findings(verdict: Verdict, autofix_ran: bool) -> str:
 def _why(evidence: list[Evidence]) -> str:
     rows = []
     for item in evidence:
-        where = code(item.id, 60)
+        where = _place(item.id)
         seen = f" {code(item.seen, 200)}" if item.seen else ""
         rows.append(f"- {where}{seen}: {prose(item.says)}")
     return "**Why:**\n\n" + "\n".join(rows) if rows else ""
+
+
+def _place(evidence_id: str) -> str:
+    """``exception:1.type`` as ``exception type``, ``tag:environment`` as ``tag environment``, else code."""
+    kind, _, detail = evidence_id.partition(":")
+    if kind not in _PLACES:
+        return code(evidence_id, 60)
+    named = detail.rpartition(".")[2] if kind in {"exception", "frame"} else detail
+    return f"{kind} {prose(named, 60)}" if named and not named.isdigit() else kind
 
 
 def _footer(verdict: Verdict, version: int, learned: int, public_url: str | None, owner_note: str) -> str:

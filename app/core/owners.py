@@ -52,6 +52,15 @@ def resolve_owner(owner: str, directory: Directory) -> tuple[str | None, str]:
     return _user(owner, found, directory)
 
 
+def spoken(owner: str, directory: Directory) -> str:
+    """The owner as people say it, without Sentry's ids: ``team payments``, an e-mail, Sentry's suggestion."""
+    kind, colon, name = owner.partition(":")
+    if colon and kind == "team":
+        slug = next((slug for slug, number in (directory.teams or {}).items() if number == name), name)
+        return f"team {slug}"
+    return "the person Sentry suggests" if colon and kind == "user" else owner
+
+
 def _team(name: str, directory: Directory) -> tuple[str | None, str]:
     teams = directory.teams or {}
     if name in teams:

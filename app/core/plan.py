@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from app.core.comment import render_comment
 from app.core.digest import Digest
 from app.core.issue import Issue
-from app.core.owners import Directory, resolve_owner
+from app.core.owners import Directory, resolve_owner, spoken
 from app.core.policy import Policy, TagMode
 from app.core.routing import route
 from app.core.verdict import Verdict
@@ -61,12 +61,13 @@ def plan(
 ) -> Plan:
     """Decide all writes. ``issue`` is fresh and with its owners; ``policy`` is the project's
     (``for_project``)."""
-    assignee = plan_assignee(verdict, issue, digest, memory, policy, around)
+    routed = route(verdict, digest, issue, policy)
+    assignee = plan_assignee(verdict, issue, memory, policy, around, routed)
     writes = (
         plan_priority(verdict, issue, memory, policy),
         assignee,
         plan_annotation(verdict, memory, around),
-        plan_comment(verdict, issue, memory, around, assignee),
+        plan_comment(verdict, issue, memory, around, assignee, routed[0]),
         plan_tags(verdict, issue, memory, policy, now),
     )
     return Plan(issue.id, around.version, writes)
@@ -96,23 +97,26 @@ def plan_priority(verdict: Verdict, issue: Issue, memory: WriteMemory, policy: P
 
 
 def plan_assignee(
-    verdict: Verdict, issue: Issue, digest: Digest, memory: WriteMemory, policy: Policy, around: Around
+    verdict: Verdict,
+    issue: Issue,
+    memory: WriteMemory,
+    policy: Policy,
+    around: Around,
+    routed: tuple[str | None, str],
 ) -> Write:
     """Who looks. Assigning sends mail, so it happens once, within a cap, and never over or after a person."""
     before = issue.assigned_to.key if issue.assigned_to else None
-    owner, why = route(verdict, digest, issue, policy)
+    owner, why = routed
     actor, access = resolve_owner(owner, around.directory) if owner else (None, "")
     refused = _assignee_refused(verdict, issue, memory, policy, around)
     if owner is None or refused:
         return Write(WriteKind.ASSIGNEE, actor or owner or "", before, refused or why, do=False)
     if actor is None:
-        return Write(WriteKind.ASSIGNEE, owner, before, f"{access}; suggested by {why}", do=False)
+        return Write(WriteKind.ASSIGNEE, owner, before, access, do=False)
     if actor == before:
         return Write(WriteKind.ASSIGNEE, actor, before, "they are assigned already", do=False)
     if policy.assign.dry:
-        return Write(
-            WriteKind.ASSIGNEE, actor, before, f"dry run: {owner} would be assigned ({why})", do=False
-        )
+        return Write(WriteKind.ASSIGNEE, actor, before, f"dry run, {why}", do=False)
     return Write(WriteKind.ASSIGNEE, actor, before, why, do=True)
 
 
@@ -150,16 +154,20 @@ def plan_annotation(verdict: Verdict, memory: WriteMemory, around: Around) -> Wr
 
 
 def plan_comment(
-    verdict: Verdict, issue: Issue, memory: WriteMemory, around: Around, assignee: Write
+    verdict: Verdict,
+    issue: Issue,
+    memory: WriteMemory,
+    around: Around,
+    assignee: Write,
+    owner: str | None,
 ) -> Write:
     """The one comment, edited when its text changes."""
-    suggested = bool(assignee.value) and not assignee.do and assignee.value != assignee.before
     text = render_comment(
         verdict,
         around.version,
         corrections_learned=around.corrections_learned,
         public_url=around.public_url,
-        owner_note=_owner_note(issue, assignee) if suggested and not verdict.abstained else "",
+        owner_note="" if verdict.abstained else _owner_note(issue, assignee, owner, around),
         autofix_ran=issue.autofix_at is not None,
         notice=around.notice,
     )
@@ -172,11 +180,11 @@ def plan_comment(
     return Write(WriteKind.COMMENT, text, before, f"one comment an issue, {how}", do=True)
 
 
-def _owner_note(issue: Issue, assignee: Write) -> str:
-    """Only what helps a reader: nothing while somebody looks already."""
-    if issue.assigned_to is not None:
+def _owner_note(issue: Issue, assignee: Write, owner: str | None, around: Around) -> str:
+    """Who was suggested and why not assigned; nothing while somebody looks already."""
+    if owner is None or assignee.do or issue.assigned_to is not None:
         return ""
-    return f"{assignee.value} suggested, not assigned: {assignee.reason}."
+    return f"{spoken(owner, around.directory)} suggested, not assigned: {assignee.reason}."
 
 
 def plan_tags(verdict: Verdict, issue: Issue, memory: WriteMemory, policy: Policy, now: datetime) -> Write:

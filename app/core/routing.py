@@ -44,7 +44,7 @@ def innermost_path(digest: Digest) -> str:
 def path_fits(path: str, pattern: str) -> bool:
     """Whether a frame's file fits a glob. Windows separators, a leading ``/`` or ``./`` and ``webpack:///``
     roots do not matter."""
-    plain = path.replace("\\", "/").rpartition("://")[2].removeprefix("./").lstrip("/")
+    plain = path.replace("\\", "/").rpartition("://")[2].lstrip("/").removeprefix("./")
     return bool(plain) and bool(glob.globmatch(plain, pattern.lstrip("/"), flags=_FLAGS))
 
 

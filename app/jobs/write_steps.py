@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from app.core.issue import Issue
 from app.core.writes import Plan, WriteKind
-from app.errors import Permanent, Retryable
-from app.sentry.tags import TagOutcome
+from app.errors import Permanent
 from app.sentry.writer import Done, Installation, write_annotation, write_comment, write_fields, write_tags
 from app.services import Services
 
@@ -55,9 +54,7 @@ class WriteSteps:
         if latest is None or stored is None:
             raise Permanent("The issue's verdict cannot be opened: its encryption key is gone.")
         policy = self._services.policy.for_project(stored.project)
-        lines, result = write_tags(self._services.tags, plan, latest.verdict, policy)
-        if result is not None and result.outcome is TagOutcome.WAITING:
-            raise Retryable(result.reason, after=3.0)
+        lines, _ = write_tags(self._services.tags, plan, latest.verdict, policy)
         return self._log(plan, lines)
 
     @guarded

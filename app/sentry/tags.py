@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from app.core.aftermath import regression_by, same_after
+from app.core.aftermath import regression_event, resolved_again, same_after
 from app.core.annotation import annotation_event, event_id
 from app.core.annotation_rules import (
+    WATCHED,
     AnnotationState,
     Ownership,
     may_annotate,
@@ -23,10 +24,13 @@ from app.core.annotation_rules import (
 from app.core.issue import Issue
 from app.core.policy import Policy
 from app.core.verdict import Verdict
-from app.errors import Permanent
+from app.errors import Permanent, Retryable
 from app.sentry.client import SentryClient
 from app.sentry.errors import Forbidden
 from app.sentry.ingest import EnvelopeSender, check_dsn
+
+CANARY_RETRY = 10.0
+"""Seconds after which an issue asks again whether the project's first event has landed."""
 
 CANARY_WAIT = 60
 LATER_WAIT = 15
@@ -38,8 +42,6 @@ class TagOutcome(StrEnum):
     """In the right issue, which is otherwise as it was."""
     SKIPPED = "skipped"
     """A rule said no; nothing was sent."""
-    WAITING = "waiting"
-    """The project's first event is being watched for another issue: ask again in a few seconds."""
     UNCONFIRMED = "unconfirmed"
     """Sent; not yet found, in a project where it has worked before."""
     FILTERED = "filtered"
@@ -134,16 +136,17 @@ class AnnotationTagWriter:
         # Read again at the last moment: an event on an issue that was resolved meanwhile re-opens it.
         issue = self._client.issue(issue.id, expand_owners=True)
         state = self._memory.state(issue.project_id, issue.id, version, verdict.tags())
-        wanted = event_id(issue.id, version, state.refreshes)
-        if self._memory.was_sent(wanted) and (found := self._found_again(issue, wanted)):
-            return found
-        if state.canary_pending and not state.canary_passed:
-            return TagResult(TagOutcome.WAITING, "the project's first annotation event is being watched")
+        wanted = event_id(issue.id, version, state.landed)
+        stored_in = self._client.event_lookup(wanted) if self._memory.was_sent(wanted) else None
+        if stored_in is not None:
+            return self._found_again(issue, wanted, stored_in)
         allowed, reason = may_annotate(issue, event, self._now(), policy, state, ownership)
+        if reason == WATCHED:
+            raise Retryable(reason, after=CANARY_RETRY)
         if not allowed:
             return TagResult(TagOutcome.SKIPPED, reason)
         frames = needs_frames(issue) and bool(ownership.matchers)
-        body = annotation_event(issue, event, verdict, version, with_frames=frames, refresh=state.refreshes)
+        body = annotation_event(issue, event, verdict, version, with_frames=frames, refresh=state.landed)
         return self._send(issue, dsn, body, version, state)
 
     def _send(
@@ -168,8 +171,8 @@ class AnnotationTagWriter:
         if group != before.id:
             return self._stop(before, TagOutcome.WRONG_GROUP, f"it landed in issue {group}", sent, group)
         after = self._client.issue(before.id, expand_owners=True)
-        if regression_by(after, sent) and after.status == "unresolved":
-            self._client.update_issue(after.id, **_resolved_again(after))
+        if regression_event(after) == sent and after.status == "unresolved":
+            self._client.update_issue(after.id, **resolved_again(after))
             self._memory.landed(before.project_id, sent)
             return TagResult(
                 TagOutcome.UNDONE, "it re-opened the issue, which is resolved again", sent, group
@@ -180,16 +183,12 @@ class AnnotationTagWriter:
         self._memory.landed(before.project_id, sent)
         return TagResult(TagOutcome.LANDED, reason, sent, group)
 
-    def _found_again(self, issue: Issue, sent: str) -> TagResult | None:
-        """A repeat after a crash: where the event is, or None where Sentry never got it. It is then sent
-        again under the same id, of which Sentry keeps one."""
-        group = self._client.event_lookup(sent)
-        if group == issue.id:
-            self._memory.landed(issue.project_id, sent)
-            return TagResult(TagOutcome.LANDED, "it had been sent before and is in the issue", sent, group)
-        if group is not None:
+    def _found_again(self, issue: Issue, sent: str, group: str) -> TagResult:
+        """A repeat after a crash finds the event stored: it is not sent twice."""
+        if group != issue.id:
             return self._stop(issue, TagOutcome.WRONG_GROUP, f"it landed in issue {group}", sent, group)
-        return None
+        self._memory.landed(issue.project_id, sent)
+        return TagResult(TagOutcome.LANDED, "it had been sent before and is in the issue", sent, group)
 
     def _stop(self, issue: Issue, outcome: TagOutcome, reason: str, sent: str, group: str = "") -> TagResult:
         self._memory.disable(issue.project_id, f"{outcome.value}: {reason}")
@@ -224,15 +223,3 @@ class AnnotationTagWriter:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
-
-
-def _resolved_again(issue: Issue) -> dict[str, Any]:
-    """The PUT that restores the resolution, as its own activity describes it."""
-    for entry in issue.activity:
-        if entry.type == "set_resolved_in_release":
-            version = entry.data.get("version")
-            details = {"inRelease": version} if version else {"inNextRelease": True}
-            return {"status": "resolved", "statusDetails": details}
-        if entry.type.startswith("set_resolved"):
-            break
-    return {"status": "resolved"}

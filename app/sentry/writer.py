@@ -24,7 +24,8 @@ from app.sentry.tags import TagOutcome, TagResult, TagWriter
 class Outcome(StrEnum):
     WRITTEN = "written"
     SAME = "same"
-    """Sentry shows it already: an earlier run wrote it, or somebody else."""
+    """Sentry shows it already, most often because a run that died before its checkpoint wrote it: ``before`` is
+    what the plan saw."""
     YIELDED = "yielded"
     """It changed since the plan was made: a person's value stays."""
     REFUSED = "refused"
@@ -129,9 +130,17 @@ def write_comment(
     write = plan.get(WriteKind.COMMENT)
     if not write.do:
         return []
+    if memory.note_id is not None:
+        try:
+            client.edit_note(plan.issue_id, memory.note_id, write.value)
+            return [
+                Done(write.kind, Outcome.WRITTEN, memory.note_text, write.value, "edited", memory.note_id)
+            ]
+        except NotFound:  # deleted, or moved to the surviving issue of a merge under another id
+            pass
     note = find_marker(client.notes(plan.issue_id), installation.app_slug)
     if note is None and memory.note_id is not None:
-        return [Done(write.kind, Outcome.YIELDED, memory.note_text, None, "someone deleted our comment", "")]
+        return [Done(write.kind, Outcome.YIELDED, memory.note_text, None, "someone deleted our comment")]
     if note is None:
         posted = client.add_note(plan.issue_id, write.value)
         return [Done(write.kind, Outcome.WRITTEN, None, write.value, "posted", posted.id)]
@@ -183,7 +192,7 @@ def restore_fields(client: SentryClient, issue_id: str, done: list[Done]) -> lis
     back: dict[WriteKind, str] = {}
     left = []
     for line in done:
-        if line.kind not in _FIELDS or line.outcome is not Outcome.WRITTEN:
+        if line.kind not in _FIELDS or line.before == line.after or line.outcome not in _OURS:
             continue
         shown = _shown(issue, line.kind)
         if shown != line.after:
@@ -196,6 +205,7 @@ def restore_fields(client: SentryClient, issue_id: str, done: list[Done]) -> lis
 
 
 _FIELDS = {WriteKind.PRIORITY: "priority", WriteKind.ASSIGNEE: "assignedTo"}
+_OURS = frozenset({Outcome.WRITTEN, Outcome.SAME})
 _TAG_OUTCOMES = {
     TagOutcome.LANDED: Outcome.WRITTEN,
     TagOutcome.UNCONFIRMED: Outcome.WRITTEN,

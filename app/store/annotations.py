@@ -57,7 +57,7 @@ class AnnotationRepository:
                 issue_sent_at=last.at if last else None,
                 issue_version=last.version if last else None,
                 tags_unchanged=bool(last and dict(last.tags) == dict(tags)),
-                refreshes=self._landed_count(connection, issue_id, version),
+                landed=self._landed_count(connection, issue_id, version),
             )
 
     def was_sent(self, event_id: str) -> bool:

@@ -144,6 +144,40 @@ annotation_events = Table(
     Column("landed_at", Moment),
 )
 
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("issue_id", String(32), nullable=False, index=True),
+    Column("short_id", String(100), nullable=False, default=""),
+    Column("project", String(100), nullable=False, default=""),
+    Column("signature", String(32), nullable=False, default="", index=True),
+    Column("field", String(12), nullable=False),
+    Column("value", String(120), nullable=False),
+    Column("was", String(120), nullable=False, default=""),
+    Column("author", String(200), nullable=False, default=""),
+    Column("origin", String(16), nullable=False),
+    Column("dedupe", String(64), nullable=False, unique=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("retracted_at", Moment),
+)
+
+model_calls = Table(
+    "model_calls",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("issue_id", String(64), nullable=False, index=True),
+    Column("model", String(120), nullable=False),
+    Column("answered_by", String(120), nullable=False, default=""),
+    Column("result", String(24), nullable=False),
+    Column("tokens_in", Integer, nullable=False, default=0),
+    Column("tokens_cached", Integer, nullable=False, default=0),
+    Column("tokens_out", Integer, nullable=False, default=0),
+    Column("cost_usd", Float, nullable=False, default=0.0),
+    Column("seconds", Float, nullable=False, default=0.0),
+    Column("at", Moment, nullable=False, index=True),
+)
+
 workers = Table(
     "workers",
     metadata,

@@ -113,6 +113,40 @@ def upgrade() -> None:
     op.create_index("ix_annotation_events_issue_id", "annotation_events", ["issue_id"])
     op.create_index("ix_annotation_events_sent_at", "annotation_events", ["sent_at"])
     op.create_table(
+        "corrections",
+        sa.Column("id", ID, primary_key=True, autoincrement=True),
+        sa.Column("issue_id", sa.String(32), nullable=False),
+        sa.Column("short_id", sa.String(100), nullable=False),
+        sa.Column("project", sa.String(100), nullable=False),
+        sa.Column("signature", sa.String(32), nullable=False),
+        sa.Column("field", sa.String(12), nullable=False),
+        sa.Column("value", sa.String(120), nullable=False),
+        sa.Column("was", sa.String(120), nullable=False),
+        sa.Column("author", sa.String(200), nullable=False),
+        sa.Column("origin", sa.String(16), nullable=False),
+        sa.Column("dedupe", sa.String(64), nullable=False, unique=True),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("retracted_at", MOMENT),
+    )
+    for column in ("issue_id", "signature", "at"):
+        op.create_index(f"ix_corrections_{column}", "corrections", [column])
+    op.create_table(
+        "model_calls",
+        sa.Column("id", ID, primary_key=True, autoincrement=True),
+        sa.Column("issue_id", sa.String(64), nullable=False),
+        sa.Column("model", sa.String(120), nullable=False),
+        sa.Column("answered_by", sa.String(120), nullable=False),
+        sa.Column("result", sa.String(24), nullable=False),
+        sa.Column("tokens_in", sa.Integer, nullable=False),
+        sa.Column("tokens_cached", sa.Integer, nullable=False),
+        sa.Column("tokens_out", sa.Integer, nullable=False),
+        sa.Column("cost_usd", sa.Float, nullable=False),
+        sa.Column("seconds", sa.Float, nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+    )
+    for column in ("issue_id", "at"):
+        op.create_index(f"ix_model_calls_{column}", "model_calls", [column])
+    op.create_table(
         "workers",
         sa.Column("executor_id", sa.String(64), primary_key=True),
         sa.Column("host", sa.String(255), nullable=False),

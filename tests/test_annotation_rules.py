@@ -1,0 +1,169 @@
+"""Each rule that keeps an annotation event from doing harm, one test a rule, and the check afterwards."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from app.core.aftermath import regression_event, same_after
+from app.core.annotation_rules import AnnotationState, Ownership, may_annotate
+from app.core.issue import Activity, Actor, Owner
+from app.core.policy import Policy, TagMode, Tags
+from tests.writeback import NOW, event, issue, sample
+
+PATH_RULES = Ownership(frozenset({"path"}))
+BY_RULE = (Owner("ownershipRule", "team:42"),)
+
+
+def decide(*, of=None, said=None, policy=None, ownership=None, now=NOW, **state):
+    return may_annotate(
+        of or issue(),
+        said or event(),
+        now,
+        policy or Policy(),
+        AnnotationState(version=1, **state),
+        ownership,
+    )
+
+
+def test_an_open_error_may_be_annotated():
+    assert decide() == (True, "every rule allows it")
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("tags are off", {"policy": Policy(tags=Tags(mode=TagMode.OFF))}),
+        ("everywhere", {"kill_switch": True}),
+        ("stopped for this project: wrong_group", {"disabled": "wrong_group"}),
+        ("is resolved", {"of": issue(status="resolved")}),
+        ("is ignored", {"of": issue(status="ignored")}),
+        ("pending_merge", {"of": issue(status="pending_merge")}),
+        ("archived", {"of": issue(substatus="archived_until_condition_met")}),
+        ("status details", {"of": issue(status_details={"ignoreCount": 5})}),
+        ("performance issue", {"of": issue(category="performance")}),
+        ("feedback issue", {"of": issue(category="feedback")}),
+        ("no first and last seen", {"of": issue(first_seen=None)}),
+        ("older than 29 days", {"now": NOW + timedelta(days=30)}),
+        ("in the future", {"now": NOW - timedelta(days=1)}),
+        ("our own event", {"said": event(tags=[{"key": "triage.synthetic", "value": "true"}])}),
+        ("no stored hash", {"said": event(fingerprints=["not-a-hash"])}),
+        ("no stored hash", {"said": event(fingerprints=[])}),
+        ("processing errors", {"said": event(errors=[{"type": "js_no_source"}])}),
+        ("neither an exception nor a message", {"of": issue(type="csp")}),
+        ("annotation events of the last 24 hours", {"sent_today": 500}),
+        ("annotation events of the last 24 hours", {"policy": Policy(tags=Tags(max_per_day=0))}),
+        ("still being watched", {"canary_pending": True}),
+    ],
+)
+def test_a_rule_says_no_and_why(words, options):
+    allowed, reason = decide(**options)
+    assert not allowed
+    assert words in reason
+
+
+def test_a_clock_that_lags_by_seconds_is_no_reason():
+    assert decide(now=issue().last_seen - timedelta(seconds=20))[0]
+
+
+class TestOncePerVerdict:
+    def test_the_same_verdict_is_not_sent_twice(self):
+        allowed, reason = decide(issue_version=1, issue_sent_at=NOW - timedelta(days=2))
+        assert (allowed, reason) == (False, "this verdict's tags are on the issue already")
+
+    def test_a_new_version_with_the_same_tags_is_not_sent(self):
+        assert not decide(issue_version=0, tags_unchanged=True, issue_sent_at=NOW - timedelta(days=2))[0]
+
+    def test_a_changed_verdict_waits_a_day(self):
+        assert not decide(issue_version=0, issue_sent_at=NOW - timedelta(hours=23))[0]
+        assert decide(issue_version=0, issue_sent_at=NOW - timedelta(hours=24))[0]
+
+    def test_a_persons_correction_does_not_wait(self):
+        assert decide(issue_version=0, issue_sent_at=NOW - timedelta(hours=1), manual=True)[0]
+
+    def test_an_active_issue_is_refreshed_before_the_search_forgets_it(self):
+        seen = issue(last_seen=NOW - timedelta(hours=1))
+        assert not decide(of=seen, issue_version=1, issue_sent_at=NOW - timedelta(days=12))[0]
+        assert decide(of=seen, issue_version=1, issue_sent_at=NOW - timedelta(days=13))[0]
+
+    def test_a_quiet_issue_is_not_refreshed(self):
+        quiet = issue(last_seen=NOW - timedelta(days=14), first_seen=NOW - timedelta(days=14))
+        allowed, reason = decide(of=quiet, issue_version=1, issue_sent_at=NOW - timedelta(days=13))
+        assert (allowed, reason) == (False, "no real event since the tags were sent")
+
+
+class TestOwners:
+    def test_rules_on_paths_are_met_by_frames(self):
+        assert decide(of=issue(owners=BY_RULE), ownership=PATH_RULES)[0]
+
+    def test_without_a_culprit_frames_would_make_one(self):
+        assert not decide(of=issue(owners=BY_RULE, culprit=""), ownership=PATH_RULES)[0]
+
+    @pytest.mark.parametrize("kind", ["url", "tags.customer"])
+    def test_rules_that_the_event_cannot_repeat_stop_it(self, kind):
+        rules = Ownership(frozenset({kind}))
+        assert not decide(of=issue(owners=BY_RULE), ownership=rules)[0]
+        assert not decide(of=issue(owners=None), ownership=rules)[0]
+
+    def test_not_where_nobody_would_be_lost(self):
+        rules = Ownership(frozenset({"url"}))
+        assert decide(of=issue(owners=()), ownership=rules)[0]
+        assert decide(of=issue(owners=BY_RULE, assigned_to=Actor("team", "42")), ownership=rules)[0]
+
+    def test_rules_on_our_own_tags_are_welcome(self):
+        rules = Ownership.from_api(sample("api/ownership.get.json"))
+        assert rules.matchers == {"path", "tags.triage.category"}
+        assert decide(of=issue(owners=BY_RULE), ownership=rules)[0]
+
+    def test_rules_are_read_from_any_text(self):
+        assert Ownership.from_api({"raw": None}).matchers == frozenset()
+        raw = '# a comment\n\nurl:*/pay/* #web\n"path:my dir/*" a@b.test'
+        assert Ownership.from_api({"raw": raw}).matchers == {"url", "path"}
+
+
+class TestAftermath:
+    def test_one_more_on_the_count_is_all(self):
+        before = issue()
+        assert same_after(before, issue(count=before.count + 1)) == (True, "nothing else changed")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("title", "other"),
+            ("level", "info"),
+            ("culprit", ""),
+            ("status", "resolved"),
+            ("owners", ()),
+            ("assigned_to", Actor("user", "7")),
+            ("first_seen", NOW - timedelta(days=9)),
+            ("last_seen", NOW - timedelta(days=9)),
+            ("id", "1"),
+        ],
+    )
+    def test_any_other_change_is_found(self, name, value):
+        same, reason = same_after(issue(), issue(**{name: value}))
+        assert not same
+        assert reason
+
+    def test_last_seen_may_come_cut_to_seconds(self):
+        assert same_after(issue(), issue(last_seen=issue().last_seen.replace(microsecond=0)))[0]
+
+    def test_a_real_event_in_between_explains_the_title(self):
+        assert same_after(issue(), issue(title="newer", last_seen=NOW))[0]
+
+    def test_a_real_event_does_not_explain_an_assignee(self):
+        assert not same_after(issue(), issue(last_seen=NOW, assigned_to=Actor("user", "7")))[0]
+
+    def test_a_person_explains_status_and_assignee(self):
+        acts = (Activity("assigned", {}, "9", NOW), Activity("set_resolved", {}, "9", NOW))
+        after = issue(status="resolved", assigned_to=Actor("user", "7"), activity=acts)
+        assert same_after(issue(), after)[0]
+        assert not same_after(issue(activity=acts), after)[0], "what was there before explains nothing"
+
+    def test_a_regression_is_ours_by_its_event_id(self):
+        ours = issue(activity=(Activity("set_regression", {"event_id": "00000000abc"}),))
+        assert regression_event(ours) == "00000000abc"
+        resolved_since = issue(activity=(Activity("set_resolved", {}), *ours.activity))
+        assert regression_event(resolved_since) is None
+        assert regression_event(issue()) is None

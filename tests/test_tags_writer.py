@@ -1,0 +1,281 @@
+"""Tags by annotation events: canary, caps, stops, undo, and that a repeat does no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from app.core.annotation import event_id
+from app.core.annotation_rules import AnnotationState
+from app.core.policy import Policy, TagMode, Tags
+from app.errors import Retryable
+from app.sentry.errors import RateLimited
+from app.sentry.ingest import EnvelopeSender
+from app.sentry.tags import AnnotationTagWriter, TagOutcome
+from app.sentry.transport import Response
+from tests.writeback import ISSUE, ORG, Clock, FakeTransport, client, event, sample, verdict
+
+RAW = sample("api/issue.get.json")
+SENT = event_id("6507376925", 1)
+LOOKUP = f"GET {ORG}/eventids/{SENT}/"
+ENVELOPE = "POST /api/4509062593708032/envelope/"
+KEYS = "GET /api/0/projects/acme/shop-api/keys/"
+OWNERSHIP = "GET /api/0/projects/acme/shop-api/ownership/"
+NOT_YET = (404, {"detail": "The requested resource does not exist"})
+REGRESSED = [{"type": "set_regression", "data": {"event_id": SENT}}]
+
+
+def found(group: str = "6507376925") -> dict[str, Any]:
+    return {"groupId": group, "eventId": SENT}
+
+
+@dataclass
+class Memory:
+    """``AnnotationMemory`` in a dictionary."""
+
+    given: dict[str, Any] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list)
+    there: list[str] = field(default_factory=list)
+    disabled: str = ""
+
+    def state(self, project_id: str, issue_id: str, version: int, tags: Mapping[str, str]) -> AnnotationState:
+        state = AnnotationState(version, disabled=self.disabled, canary_passed=bool(self.there))
+        return replace(state, **self.given)
+
+    def was_sent(self, event_id: str) -> bool:
+        return event_id in self.sent
+
+    def sending(self, project_id, issue_id, event_id, version, tags) -> None:
+        assert "triage.synthetic" not in tags
+        self.sent.append(event_id)
+
+    def landed(self, project_id: str, event_id: str) -> None:
+        self.there.append(event_id)
+
+    def disable(self, project_id: str, reason: str) -> None:
+        self.disabled = reason
+
+
+class World:
+    """A Sentry in which all goes well, until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.clock, self.memory = Clock(), Memory()
+        self.web = (
+            FakeTransport()
+            .on(f"GET {ISSUE}/", RAW)
+            .on(f"GET {ISSUE}/events/latest/", event())
+            .on(OWNERSHIP, sample("api/ownership.get.json"))
+            .on(KEYS, sample("api/project.keys.json"))
+            .on(ENVELOPE, {"id": SENT})
+            .on(LOOKUP, found())
+        )
+
+    def write(
+        self, *, base: str = "https://us.sentry.io", policy: Policy | None = None, dsn: str | None = None
+    ):
+        writer = AnnotationTagWriter(
+            client(self.web, self.clock, base),
+            EnvelopeSender(self.web, self.clock),
+            self.memory,
+            allowed_hosts=("*.ingest.us.sentry.io",),
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            dsn_for=lambda project: dsn,
+        )
+        return writer.write("6507376925", verdict(), 1, policy or Policy())
+
+    def sent(self) -> int:
+        return len(self.web.calls(ENVELOPE))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_the_canary_lands(world):
+    world.web.on(LOOKUP, NOT_YET, NOT_YET, found())
+    result = world.write()
+    assert (result.outcome, result.event_id, result.group_id) == (TagOutcome.LANDED, SENT, "6507376925")
+    assert world.clock.slept == [1.0, 1.0]
+    assert (world.memory.sent, world.memory.there, world.memory.disabled) == ([SENT], [SENT], "")
+
+
+def test_an_unassigned_issue_keeps_its_owners_by_frames(world):
+    world.write()
+    body = world.web.calls(ENVELOPE)[0].body or b""
+    assert b'"frames":[{"filename":"shop/views.py"' in body
+
+
+def test_the_issue_is_read_directly_before_sending(world):
+    order = []
+    world.web.on(KEYS, lambda _body: order.append("keys") or sample("api/project.keys.json"))
+    world.web.on(f"GET {ISSUE}/", lambda _body: order.append("issue") or RAW)
+    world.web.on(ENVELOPE, lambda _body: order.append("send") or {"id": SENT})
+    world.web.send = _raw(world.web.send)
+    world.write()
+    assert order[: order.index("send") + 1] == ["issue", "keys", "issue", "send"]
+
+
+def _raw(send):
+    """An envelope is no JSON: hand the fake's function an empty body."""
+
+    def sending(request):
+        return send(replace(request, body=None) if "/envelope/" in request.url else request)
+
+    return sending
+
+
+def test_it_is_resolved_between_two_looks(world):
+    world.web.on(f"GET {ISSUE}/", RAW, {**RAW, "status": "resolved"})
+    result = world.write()
+    assert (result.outcome, world.sent()) == (TagOutcome.SKIPPED, 0)
+    assert "resolved" in result.reason
+
+
+def test_landing_elsewhere_stops_the_project(world):
+    world.web.on(LOOKUP, found("999"))
+    assert world.write().outcome is TagOutcome.WRONG_GROUP
+    assert "999" in world.memory.disabled
+    assert world.write().outcome is TagOutcome.WRONG_GROUP, "a repeat finds the same"
+    assert world.sent() == 1
+
+
+def test_a_canary_that_never_appears_stops_the_project(world):
+    world.web.on(LOOKUP, NOT_YET)
+    assert world.write().outcome is TagOutcome.FILTERED
+    assert sum(world.clock.slept) == 60
+    assert world.memory.disabled.startswith("filtered")
+
+
+def test_a_later_one_is_only_unconfirmed(world):
+    world.memory.there = ["earlier"]
+    world.web.on(LOOKUP, NOT_YET)
+    assert world.write().outcome is TagOutcome.UNCONFIRMED
+    assert sum(world.clock.slept) == 15
+    assert world.memory.disabled == ""
+
+
+@pytest.mark.parametrize("change", [{"title": "x"}, {"level": "info"}, {"culprit": ""}, {"owners": []}])
+def test_any_other_change_stops_the_project(world, change):
+    world.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, **change})
+    assert world.write().outcome is TagOutcome.CHANGED
+    assert world.memory.disabled.startswith("changed: changed: ")
+
+
+@pytest.mark.parametrize(
+    ("activity", "put"),
+    [
+        (REGRESSED, {"status": "resolved"}),
+        (
+            [*REGRESSED, {"type": "set_resolved_in_release", "data": {"version": "shop@2"}}],
+            {"status": "resolved", "statusDetails": {"inRelease": "shop@2"}},
+        ),
+        (
+            [*REGRESSED, {"type": "set_resolved_in_release", "data": {"version": ""}}],
+            {"status": "resolved", "statusDetails": {"inNextRelease": True}},
+        ),
+        (
+            [
+                *REGRESSED,
+                {"type": "set_resolved", "data": {}},
+                {"type": "set_resolved_in_release", "data": {}},
+            ],
+            {"status": "resolved"},
+        ),
+    ],
+)
+def test_a_regression_of_ours_is_undone(world, activity, put):
+    world.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, "substatus": "regressed", "activity": activity})
+    world.web.on(f"PUT {ISSUE}/", {**RAW, "status": "resolved"})
+    assert world.write().outcome is TagOutcome.UNDONE
+    assert world.web.bodies("PUT") == [put]
+    assert world.memory.disabled == ""
+
+
+def test_a_disabled_key_stops_the_project(world):
+    world.web.on(ENVELOPE, (403, {"detail": "event submission rejected"}))
+    assert world.write().outcome is TagOutcome.REFUSED
+    assert world.memory.disabled.startswith("refused")
+
+
+def test_a_full_quota_waits(world):
+    world.web.on(ENVELOPE, Response(429, {"retry-after": "120"}, b""))
+    with pytest.raises(RateLimited) as caught:
+        world.write()
+    assert caught.value.after == 120
+    assert world.memory.disabled == ""
+
+
+def test_after_a_429_the_same_event_is_sent(world):
+    world.web.on(ENVELOPE, Response(429, {}, b""), {"id": SENT})
+    with pytest.raises(RateLimited):
+        world.write()
+    world.web.on(LOOKUP, NOT_YET, found())
+    assert world.write().outcome is TagOutcome.LANDED
+    assert set(world.memory.sent) == {SENT}
+
+
+def test_a_repeat_after_a_crash_sends_nothing(world):
+    world.memory.sent = [SENT]
+    assert world.write().outcome is TagOutcome.LANDED
+    assert world.sent() == 0
+    assert world.memory.there == [SENT]
+
+
+def test_others_wait_for_the_canary(world):
+    world.memory.given = {"canary_pending": True}
+    with pytest.raises(Retryable) as caught:
+        world.write()
+    assert caught.value.after == 10
+    assert world.sent() == 0
+
+
+def test_a_refresh_has_an_id_of_its_own(world):
+    world.memory.given = {"landed": 1}
+    again = event_id("6507376925", 1, 1)
+    world.web.on(f"GET {ORG}/eventids/{again}/", {"groupId": "6507376925"}).on(ENVELOPE, {"id": again})
+    assert world.write().event_id == again != SENT
+
+
+@pytest.mark.parametrize(
+    ("words", "prepare"),
+    [
+        (
+            "no readable event",
+            lambda w: w.web.on(f"GET {ISSUE}/events/latest/", (404, {"detail": "No matching event"})),
+        ),
+        ("no active client key", lambda w: w.web.on(KEYS, [{"isActive": False, "dsn": {"public": "x"}}])),
+        ("project:read", lambda w: w.web.on(KEYS, (403, {}))),
+        ("stopped for this project", lambda w: w.memory.disable("1", "earlier harm")),
+        ("24 hours", lambda w: w.memory.given.update(sent_today=500)),
+    ],
+)
+def test_nothing_is_sent(world, words, prepare):
+    prepare(world)
+    result = world.write()
+    assert (result.outcome, world.sent()) == (TagOutcome.SKIPPED, 0)
+    assert words in result.reason
+
+
+def test_off_is_off(world):
+    assert world.write(policy=Policy(tags=Tags(mode=TagMode.OFF))).outcome is TagOutcome.SKIPPED
+    assert world.sent() == 0
+
+
+def test_an_odd_dsn_is_not_followed(world):
+    keys = [{"isActive": True, "dsn": {"public": "https://k@169.254.169.254/7"}}]
+    world.web.on(KEYS, keys)
+    result = world.write()
+    assert (result.outcome, world.sent()) == (TagOutcome.SKIPPED, 0)
+    assert "not among the allowed" in result.reason
+
+
+def test_a_configured_key_is_used(world):
+    world.web.on("POST /api/77/envelope/", {"id": SENT})
+    assert world.write(dsn="https://k@o1.ingest.us.sentry.io/77").outcome is TagOutcome.LANDED
+    assert world.web.calls(KEYS) == []
