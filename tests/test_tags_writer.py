@@ -14,7 +14,7 @@ from app.core.policy import Policy, TagMode, Tags
 from app.errors import Retryable
 from app.sentry.errors import RateLimited
 from app.sentry.ingest import EnvelopeSender
-from app.sentry.tags import AnnotationTagWriter, TagOutcome
+from app.sentry.tags import CANARY_RETRY, AnnotationTagWriter, TagOutcome
 from app.sentry.transport import Response
 from tests.writeback import ISSUE, ORG, Clock, FakeTransport, client, event, sample, verdict
 
@@ -231,7 +231,7 @@ def test_others_wait_for_the_canary(world):
     world.memory.given = {"canary_pending": True}
     with pytest.raises(Retryable) as caught:
         world.write()
-    assert caught.value.after == 10
+    assert caught.value.after == CANARY_RETRY
     assert world.sent() == 0
 
 

@@ -29,7 +29,7 @@ from app.sentry.client import SentryClient
 from app.sentry.errors import Forbidden
 from app.sentry.ingest import EnvelopeSender, check_dsn
 
-CANARY_RETRY = 10.0
+CANARY_RETRY = 3.0
 """Seconds after which an issue asks again whether the project's first event has landed."""
 
 CANARY_WAIT = 60
