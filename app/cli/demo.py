@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -59,7 +60,7 @@ def _wait(demo: Demo, live: Live) -> bool:
 
 
 def _table(demo: Demo) -> Table:
-    table = Table(title="Sentry Triage · sandbox", title_justify="left", expand=True)
+    table = Table(title="Sentry Triage · sandbox", title_justify="left", expand=True, box=SIMPLE_HEAD)
     for name, options in COLUMNS.items():
         table.add_column(name, **options)
     for issue in demo.issues():
@@ -70,7 +71,7 @@ def _table(demo: Demo) -> Table:
             issue["title"].splitlines()[0],
             tags.get(TagKey.CATEGORY.value, "…"),
             tags.get(TagKey.SEVERITY.value, "…"),
-            issue["assignee"] or "–",
+            (issue["assignee"] or "–").partition("@")[0],
             f"{seconds:.1f}" if seconds is not None else "",
         )
     return table
@@ -81,7 +82,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "error": {"no_wrap": True, "overflow": "ellipsis", "ratio": 1},
     "category": {"no_wrap": True, "min_width": 14},
     "severity": {"no_wrap": True, "min_width": 8},
-    "assignee": {"no_wrap": True, "min_width": 9, "max_width": 20},
+    "assignee": {"no_wrap": True, "min_width": 9},
     "seconds": {"justify": "right", "no_wrap": True, "min_width": 7},
 }
 
