@@ -18,6 +18,7 @@ class Kind(StrEnum):
 
     TRIAGE = "triage"
     RELAY = "relay"
+    CORRECT = "correct"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from .annotations import AnnotationRepository
 from .engine import make_engine
 from .facts import FactRepository
 from .issues import IssueRepository, VerdictRepository
+from .reports import Reports
 from .vault import Vault, vault_for
 from .work import WorkRepository
 from .workers import WorkerRepository
@@ -35,6 +36,7 @@ class Store:
         self.annotations = AnnotationRepository(engine, clock)
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)
+        self.reports = Reports(engine, vault, clock)
 
     @classmethod
     def open(cls, url: str, vault: Vault, clock: Callable[[], datetime] = utc_now) -> Store:

@@ -83,6 +83,7 @@ issues = Table(
     Column("content", LargeBinary),
     Column("plan", LargeBinary),
     Index("issues_triaged", "triaged_at"),
+    Index("issues_read", "read_at", "issue_id"),
 )
 
 verdicts = Table(

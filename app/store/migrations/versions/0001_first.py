@@ -55,6 +55,7 @@ def upgrade() -> None:
     op.create_index("ix_issues_project", "issues", ["project"])
     op.create_index("ix_issues_signature", "issues", ["signature"])
     op.create_index("issues_triaged", "issues", ["triaged_at"])
+    op.create_index("issues_read", "issues", ["read_at", "issue_id"])
     op.create_table(
         "verdicts",
         sa.Column("id", ID, primary_key=True, autoincrement=True),
