@@ -9,7 +9,7 @@ from app.core.webhook import MAX_BODY
 from app.settings import Settings, load_settings
 from app.store import Store, open_store
 
-from . import health, webhooks
+from . import dashboard, health, webhooks
 
 
 def build_app(settings: Settings | None, store: Store | None) -> Flask:
@@ -23,6 +23,7 @@ def build_app(settings: Settings | None, store: Store | None) -> Flask:
     app.url_map.strict_slashes = False
     app.register_blueprint(webhooks.blueprint(settings, store))
     app.register_blueprint(health.blueprint(settings, store))
+    dashboard.install(app, settings, store)
     app.register_error_handler(HTTPException, _as_json)
     return app
 
