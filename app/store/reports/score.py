@@ -23,6 +23,12 @@ from .listing import WRITTEN
 BANDS = (0.0, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Edges of the confidence bands; the last one takes its upper edge too."""
 
+WRONG = "wrong"
+"""What a person says who knows that we are wrong and not what is right: both field and value."""
+
+FIELDS = {"category": ("category", WRONG), "severity": ("severity",)}
+"""Scored field → fields of ``corrections`` that speak of it."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -115,7 +121,7 @@ def _query(name: str, since: datetime) -> Any:
     )
     newest = (
         select(func.max(corrections.c.id))
-        .where(corrections.c.field == name, corrections.c.retracted_at.is_(None))
+        .where(corrections.c.field.in_(FIELDS[name]), corrections.c.retracted_at.is_(None))
         .group_by(corrections.c.issue_id)
     )
     person = (

@@ -8,6 +8,7 @@ and the dark scheme, and no policy has to be loosened for them. A table beside e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
@@ -20,8 +21,19 @@ Series = Mapping[str, Sequence[int | float | None]]
 
 
 def bars(title: str, labels: Sequence[str], series: Series) -> Markup:
-    """Stacked bars, one for each label."""
-    return _draw(pygal.StackedBar, title, labels, series, legend=len(series) > 1)
+    """Stacked bars of whole numbers, one for each label."""
+    highest = max((sum(value or 0 for value in at) for at in zip(*series.values(), strict=True)), default=0)
+    step = max(1, ceil(highest / 4))
+    return _draw(
+        pygal.StackedBar,
+        title,
+        labels,
+        series,
+        legend=len(series) > 1,
+        y_labels=list(range(0, step * ceil(max(highest, 1) / step) + 1, step)),
+        x_labels_major_every=2 if len(labels) > 8 else 1,
+        show_minor_x_labels=False,
+    )
 
 
 def lines(title: str, labels: Sequence[str], series: Series, *, top: float) -> Markup:
@@ -36,12 +48,14 @@ def _draw(
         width=640,
         height=240,
         margin=12,
+        margin_right=32,
         js=(),
         css=(),
         show_legend=legend,
         legend_at_bottom=True,
         legend_at_bottom_columns=max(1, min(4, len(series))),
         max_scale=5,
+        truncate_label=-1,
         formatter=lambda value: f"{value:g}" if value is not None else "",
         x_labels=list(labels),
         **more,

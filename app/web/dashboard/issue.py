@@ -45,11 +45,7 @@ def pages(bp: Blueprint, settings: Settings, store: Store) -> None:
         if not fields:
             flash("Nothing was chosen, so nothing was changed.")
         else:
-            payload = {"fields": fields, "author": g.visitor.name or ORIGIN, "origin": ORIGIN}
-            intent = Intent(Kind.CORRECT, issue_id, ORIGIN)
-            store.work.add(intent, dedupe=f"{ORIGIN}:{once()}", payload=payload)
-            said = ", ".join(f"{name} {value}" for name, value in fields.items())
-            flash(f"Your correction is stored: {said}. Sentry is updated within seconds.")
+            _store_correction(store, issue_id, fields, author=g.visitor.name or ORIGIN, ref=once())
         return redirect(url_for("dashboard.issue", issue_id=issue_id), 303)
 
     @bp.post("/issues/<string(maxlength=32):issue_id>/again")
@@ -59,6 +55,14 @@ def pages(bp: Blueprint, settings: Settings, store: Store) -> None:
         store.work.add(Intent(Kind.TRIAGE, issue_id, ORIGIN), dedupe=f"{ORIGIN}:{once()}")
         flash("It is triaged again. Load this page again in a moment.")
         return redirect(url_for("dashboard.issue", issue_id=issue_id), 303)
+
+
+def _store_correction(store: Store, issue_id: str, fields: dict[str, str], *, author: str, ref: str) -> None:
+    """The same work as a comment's command becomes; ``ref`` makes sending the form twice one correction."""
+    payload = {"fields": fields, "author": author, "origin": ORIGIN, "ref": ref}
+    store.work.add(Intent(Kind.CORRECT, issue_id, ORIGIN), dedupe=f"{ORIGIN}:{ref}", payload=payload)
+    said = ", ".join(f"{name} {value}" for name, value in fields.items() if name != value) or "it is wrong"
+    flash(f"Your correction is stored: {said}. A worker writes it into Sentry.")
 
 
 def _known(store: Store, issue_id: str) -> None:
@@ -74,8 +78,8 @@ def _corrected() -> dict[str, str]:
         "action": choice(Action, request.form.get("action", "")),
     }
     fields = {name: value.value for name, value in asked.items() if value is not None}
-    if request.form.get("wrong") == "yes":
-        fields["wrong"] = "true"
+    if not fields and request.form.get("wrong") == "yes":
+        return {"wrong": "wrong"}  # who says what is right has said more
     return fields
 
 

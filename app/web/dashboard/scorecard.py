@@ -11,7 +11,7 @@ from flask import Blueprint, render_template, request
 
 from app.core.vocabulary import Category, Severity
 from app.store import Store, utc_now
-from app.store.reports.score import BANDS, Score
+from app.store.reports.score import BANDS, WRONG, Score
 
 from .charts import bars, lines
 
@@ -41,6 +41,7 @@ def pages(bp: Blueprint, store: Store) -> None:
             windows=WINDOWS,
             scores=[report.score(name, since) for name in FIELDS],
             order=FIELDS,
+            wrong=WRONG,
             band_names=band_names(),
             weeks=weeks,
             weeks_chart=_weeks_chart(weeks),
@@ -51,7 +52,7 @@ def pages(bp: Blueprint, store: Store) -> None:
 
 
 def band_names() -> list[str]:
-    return [f"{low:.0%} to {high:.0%}" for low, high in pairwise(BANDS)]
+    return [f"{100 * low:.0f}–{100 * high:.0f} %" for low, high in pairwise(BANDS)]
 
 
 def interval(hits: int, n: int) -> str:

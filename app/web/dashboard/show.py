@@ -31,7 +31,8 @@ def ago(at: datetime | None) -> Markup:
     """``5 min ago``, with the exact time behind it."""
     if at is None:
         return Markup("—")
-    text = f"{seconds(max(0.0, (utc_now() - at).total_seconds()))} ago"
+    past = max(1.0, (utc_now() - at).total_seconds() // 1)
+    text = f"{past:.0f} s ago" if past < 90 else f"{seconds(past)} ago"
     exact = at.astimezone(UTC).isoformat(sep=" ", timespec="seconds")
     return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), exact, text)
 
