@@ -12,7 +12,17 @@ from app.sandbox import MemberSpec, ProjectSpec, SandboxSentry, TokenSpec, creat
 
 SAMPLES = Path(__file__).parent / "samples" / "sentry"
 START = datetime(2026, 9, 14, 8, 12, 33, 120000, UTC)
-ALL_SCOPES = ["org:read", "org:write", "project:read", "project:write", "team:read", "member:read", "event:read", "event:write", "event:admin"]
+ALL_SCOPES = [
+    "org:read",
+    "org:write",
+    "project:read",
+    "project:write",
+    "team:read",
+    "member:read",
+    "event:read",
+    "event:write",
+    "event:admin",
+]
 APP_TOKEN = "app-token"
 PERSON_TOKEN = "person-token"
 

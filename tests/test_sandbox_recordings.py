@@ -1,4 +1,4 @@
-"""Every answer has the keys and types, and every refusal the exact words, of the recordings from a real 23.7.1."""
+"""Answers have the keys and types, refusals the exact words, of the recordings from a real 23.7.1."""
 
 from __future__ import annotations
 
