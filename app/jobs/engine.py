@@ -14,7 +14,7 @@ import socket
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, WorkflowSerializationFormat
@@ -39,6 +39,9 @@ POLL = 0.1
 
 BEAT = 1.0
 """Seconds between a worker's signs of life."""
+
+SWEEP = 3.0
+"""Seconds between looks for rows whose workflow was lost."""
 
 DEAD_AFTER = 6.0
 """Seconds of silence after which a worker's jobs are taken over."""
@@ -118,7 +121,8 @@ class JobEngine:
         DBOS.launch()
         for name, options in self._queues.items():
             DBOS.register_queue(name, polling_interval_sec=POLL, on_conflict="always_update", **options)
-        for loop, interval in ((self._dispatcher.dispatch, POLL), (self._care, BEAT)):
+        loops = ((self._dispatcher.dispatch, POLL), (self._care, BEAT), (self._dispatcher.sweep, SWEEP))
+        for loop, interval in loops:
             thread = threading.Thread(target=self._repeat, args=(loop, interval), daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -139,12 +143,10 @@ class JobEngine:
             return False
         return True
 
-    def status(self, workflow_id: str) -> str | None:
-        found = DBOS.get_workflow_status(workflow_id)
-        if found is None:
-            return None
-        alive = found.status in {"PENDING", "ENQUEUED", "DELAYED"}
-        return "RUNNING" if alive else "LOST"
+    def statuses(self, workflow_ids: Sequence[str]) -> Mapping[str, str]:
+        found = DBOS.list_workflows(workflow_ids=list(workflow_ids), load_input=False, load_output=False)
+        alive = {"PENDING", "ENQUEUED", "DELAYED"}
+        return {one.workflow_id: "RUNNING" if one.status in alive else "LOST" for one in found}
 
     def beat(self) -> None:
         self.store.workers.beat(self.executor_id, host=socket.gethostname(), pid=os.getpid())
@@ -163,7 +165,6 @@ class JobEngine:
     def _care(self) -> None:
         self.beat()
         self.recover()
-        self._dispatcher.sweep()
         self.store.workers.forget(older_than=3600)
 
     def _repeat(self, task: Callable[[], object], interval: float) -> None:
