@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.breaker import Circuit, Limits, State, allow, failed, succeeded
-from app.core.budget import Ceilings, Ledger, estimate_usd
+from app.core.budget import Ceilings, Ledger
 
 LIMITS = Limits(failures=3, cool_down=60, longest=300, probe=40)
 
@@ -43,10 +43,6 @@ def test_allowed_calls_never_pass_the_ceiling(costs: list[float], ceiling: float
         if Ledger(month=spent).may_spend(cost, Ceilings(month=ceiling))[0]:
             spent += cost
     assert spent <= ceiling
-
-
-def test_the_estimate_is_the_most_a_call_can_cost() -> None:
-    assert estimate_usd(1_500, 2_000, 0.10, 0.50) == pytest.approx(0.00115)
 
 
 def _broken(now: float = 0.0) -> Circuit:

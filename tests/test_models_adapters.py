@@ -210,3 +210,22 @@ def test_cost_counts_cached_tokens_at_their_own_price() -> None:
     capability = Capability(price_in=1.0, price_cached=0.1, price_out=5.0)
     assert capability.cost_usd(Usage(1000, 200, 400)) == pytest.approx((600 * 1 + 400 * 0.1 + 200 * 5) / 1e6)
     assert Capability(price_in=1.0).cost_usd(Usage(1000, 0, 400)) == pytest.approx(0.001)
+
+
+def test_the_most_a_turn_can_cost() -> None:
+    assert table()["openai:gpt-6-luna"].most_usd(1_500) == pytest.approx((1_500 * 0.10 + 2_000 * 0.50) / 1e6)
+
+
+@pytest.mark.parametrize(
+    ("today", "said"),
+    [
+        (date(2026, 11, 1), ""),
+        (date(2026, 11, 23), "ends this model on 2027-01-14"),
+        (date(2027, 2, 1), "ended this"),
+    ],
+)
+def test_an_announced_end_is_said(today: date, said: str) -> None:
+    ending = table()["openai:gpt-4o-mini"].ending(today)
+    assert said in ending
+    assert bool(ending) is bool(said)
+    assert table()["openai:gpt-6-luna"].ending(today) == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -310,3 +311,10 @@ def test_nothing_of_prompt_answer_or_key_is_logged_or_shown(caplog: pytest.LogCa
     shown = caplog.text + repr(asked) + repr(failed)
     for secret in ("CONFIDENTIAL", "pool is exhausted", kit.SECRET_KEY):
         assert secret not in shown
+
+
+def test_a_durable_step_can_store_what_comes_back() -> None:
+    asked = _ask(kit.FakeSend(kit.reply(kit.chat())))
+    failed = _ask(kit.FakeSend(kit.refusal("no", status=401)))
+    assert pickle.loads(pickle.dumps(asked)) == asked
+    assert pickle.loads(pickle.dumps(failed)) == failed

@@ -37,8 +37,3 @@ class Ledger:
         """Dollars until the nearer ceiling; None without one."""
         left = [c - s for c, s in ((ceilings.day, self.today), (ceilings.month, self.month)) if c is not None]
         return max(0.0, min(left) - self.reserved) if left else None
-
-
-def estimate_usd(input_tokens: int, max_output_tokens: int, price_in: float, price_out: float) -> float:
-    """The most one call can cost, repair turn not counted. Prices: dollars per million tokens."""
-    return (max(0, input_tokens) * price_in + max(0, max_output_tokens) * price_out) / 1_000_000

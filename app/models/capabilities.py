@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, MutableMapping
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cache
@@ -61,6 +61,19 @@ class Capability(BaseModel):
         cheap = self.price_in if self.price_cached is None else self.price_cached
         fresh = max(0, usage.input - usage.cached)
         return (fresh * self.price_in + usage.cached * cheap + usage.output * self.price_out) / 1_000_000
+
+    def most_usd(self, input_tokens: int) -> float:
+        """What one turn can cost at most: nothing cached, all the room used."""
+        return self.cost_usd(Usage(input_tokens, self.max_tokens))
+
+    def ending(self, today: date, within: timedelta = timedelta(days=60)) -> str:
+        """A sentence where the provider has announced that the model ends soon or has ended, else empty."""
+        if self.shutdown is None or self.shutdown - today > within:
+            return ""
+        verb = "ended" if self.shutdown <= today else "ends"
+        return (
+            f"The provider {verb} this model on {self.shutdown.isoformat()}: choose another for TRIAGE_MODEL."
+        )
 
 
 @cache
