@@ -6,9 +6,7 @@ request, newest first, and says where it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Row, and_, case, func, or_, select, tuple_
@@ -16,90 +14,15 @@ from sqlalchemy.sql import Select
 
 from app.core.redact import redact_text
 from app.core.verdict import HIGH_CONFIDENCE
-from app.core.vocabulary import Category, ConfidenceBand, Severity, Source
+from app.core.vocabulary import Category, ConfidenceBand
 from app.store.tables import issues, verdicts
 from app.store.vault import Vault
+
+from .listed import Counts, Cursor, Filters, ListedIssue, Page
 
 PAGE = 50
 SCAN = 2000
 CHUNK = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What to list; ``None`` and empty mean all. ``since``: looked at no earlier than this."""
-
-    since: datetime | None = None
-    category: Category | None = None
-    severity: Severity | None = None
-    source: Source | None = None
-    band: ConfidenceBand | None = None
-    project: str = ""
-    state: str = ""
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a page ended: the next one begins after this row."""
-
-    at: datetime
-    issue_id: str
-
-    def __str__(self) -> str:
-        return f"{self.at.astimezone(UTC).isoformat()}~{self.issue_id}"
-
-    @classmethod
-    def parse(cls, text: str) -> Cursor | None:
-        """The cursor again; none for anything that is not one."""
-        at, _, issue_id = text.partition("~")
-        try:
-            moment = datetime.fromisoformat(at)
-        except ValueError:
-            return None
-        return cls(moment, issue_id[:32]) if issue_id and moment.tzinfo else None
-
-
-@dataclass(frozen=True, slots=True)
-class ListedIssue:
-    """One line of the list. Texts are redacted; those of the verdict are empty where there is none."""
-
-    issue_id: str
-    project: str
-    short_id: str
-    status: str
-    state: str
-    version: int
-    read_at: datetime
-    title: str
-    culprit: str
-    category: str
-    severity: str
-    band: str
-    source: str
-    confidence: float | None
-    immediate: bool
-    root_cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """``next``: none at the end. ``scanned``: issues opened for a text filter, 0 without one."""
-
-    rows: tuple[ListedIssue, ...]
-    next: Cursor | None
-    scanned: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many issues the filters (but the text) leave, by what they were found to be."""
-
-    total: int
-    immediate: int
-    abstained: int
-    by: Mapping[str, Mapping[str, int]]
-    """``category``, ``severity``, ``source``, ``band``, ``state`` → value → issues."""
 
 
 WRITTEN = case((verdicts.c.abstained, Category.UNKNOWN.value), else_=verdicts.c.category)
@@ -128,7 +51,7 @@ class IssueListing:
         if filters.text:
             return self._search(filters, after, size)
         rows = self._rows(filters, after, size + 1)
-        shown = tuple(self._listed(row) for row in rows[:size])
+        shown = tuple(filter(None, map(self._listed, rows[:size])))
         return Page(shown, _cursor(shown[-1]) if len(rows) > size else None)
 
     def counts(self, filters: Filters) -> Counts:
@@ -196,7 +119,7 @@ class IssueListing:
         with self._engine.connect() as connection:
             return list(connection.execute(query).all())
 
-    def _listed(self, row: Row[Any], wanted: str = "") -> Any:
+    def _listed(self, row: Row[Any], wanted: str = "") -> ListedIssue | None:
         """The line; with ``wanted``, none where that is not in it. What redaction hides is not found."""
         content, body = self._vault.open(row.content) or {}, self._vault.open(row.body) or {}
         texts = (

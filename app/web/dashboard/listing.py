@@ -12,7 +12,7 @@ from flask import Blueprint, render_template, request, url_for
 from app.core.vocabulary import Category, ConfidenceBand, Severity, Source
 from app.settings import Settings
 from app.store import Store, utc_now
-from app.store.reports.listing import Cursor, Filters
+from app.store.reports.listed import Cursor, Filters
 
 from .form import choice
 from .show import sentry_link
