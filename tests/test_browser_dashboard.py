@@ -109,7 +109,7 @@ def shown(sandbox: SandboxServer, short_id: str) -> str:
 
 def test_an_issue_is_run_again(desk: Watched, store: Store, sandbox: SandboxServer) -> None:
     sign_in(desk)
-    desk.page.locator("table.list a.title").first.click()
+    desk.page.get_by_role("link", name="OSError").click()
     desk.page.get_by_role("button", name="Run again").click()
     desk.page.get_by_role("status").wait_for()
     issue_id = desk.page.url.rpartition("/")[2]
@@ -180,8 +180,9 @@ def test_everything_can_be_reached_by_keyboard(desk: Watched) -> None:
     for _ in range(40):
         page.keyboard.press("Tab")
         here = page.evaluate(
-            """() => { const e = document.activeElement, s = getComputedStyle(e), px = parseFloat(s.outlineWidth);
-            return {href: e.getAttribute('href'), outline: s.outlineStyle, width: px} }"""
+            """() => { const e = document.activeElement, s = getComputedStyle(e);
+            return {href: e.getAttribute('href'), outline: s.outlineStyle,
+                    width: parseFloat(s.outlineWidth)} }"""
         )
         assert here["outline"] != "none", f"no visible focus on {here['href']}"
         assert here["width"] >= 1
