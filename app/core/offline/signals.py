@@ -85,13 +85,17 @@ _REMOTE = _seek(
 _REMOTE_LINE = _seek(
     r"\b(?:res|resp|response|result|reply|answer|r|req)\.(?:json|text|content|body|read)\b|urlopen|requests\.|fetch\("
 )
-_HTML = _seek(r"<!doctype|<html|<\?xml|unexpected token '?<|bad gateway|something went wrong|unexpected mimetype")
+_HTML = _seek(
+    r"<!doctype|<html|<\?xml|unexpected token '?<|bad gateway|something went wrong|unexpected mimetype"
+)
 _BODY = _seek(
     r"body-parser|raw-body|express/lib/middleware/json|co-body|fastify/lib/contentTypeParser|rest_framework/parsers",
     r"flask/wrappers|werkzeug/wrappers|starlette/requests|params_parser|action_dispatch/http/parameters|plug/parsers",
     r"RequestResponseBody|readWithMessageConverters|AspNetCore\.Mvc\.Formatters|request_forgery|lib/rack/",
 )
-_BODY_LINE = _seek(r"request\.(?:body|data|json|get_json|raw_post|content|params|POST|GET)|req\.body|php://input")
+_BODY_LINE = _seek(
+    r"request\.(?:body|data|json|get_json|raw_post|content|params|POST|GET)|req\.body|php://input"
+)
 _TEST = _seek(
     r"\b(?:test|sample|example|demo|dummy|fake) (?:error|exception|crash|event|message|issue)\b",
     r"\b(?:this is a|my first|first|just a|sentry|a) (?:sentry )?test\b",
