@@ -1,6 +1,7 @@
 """From scores to an honest probability that the category is right.
 
-The mapping is data (``calibration.json``), fitted by ``tools/train_offline.py`` on labelled events; ``docs/accuracy.md`` shows the reliability table.
+The mapping is data (``calibration.json``), fitted by ``tools/train_offline.py`` on labelled events;
+``docs/accuracy.md`` shows the reliability table.
 """
 
 from __future__ import annotations

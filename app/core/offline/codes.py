@@ -1,8 +1,8 @@
 """Well-known codes in free text: HTTP status, SQLSTATE, gRPC, curl, MySQL, Oracle, SQL Server, exit codes.
 
-Each becomes a token such as ``http:401``, ``sqlstate:23505``, ``grpc:unavailable``, ``curl:28``, ``mysql:1213``,
-``ora:12541``, ``mssql:1205``, ``exit:137``, ``signal:9``. Families stand beside them: ``http:4xx``,
-``sqlstate:23``.
+Each becomes a token such as ``http:401``, ``sqlstate:23505``, ``grpc:unavailable``, ``curl:28``,
+``mysql:1213``, ``ora:12541``, ``mssql:1205``, ``exit:137``, ``signal:9``. Families stand beside them:
+``http:4xx``, ``sqlstate:23``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _REASONS = (
 )
 _SAID = (
     r"status(?:[ _]?code)?|statuscode|response code|error code|http(?:/\d(?:\.\d)?)?(?: error| status)?|"
-    r"returned(?: an?)?|responded with(?: an?)?|respcode|code|failed with|got(?: an?)?|response|received(?: an?)?"
+    r"returned(?: an?)?|responded with(?: an?)?|respcode|code|failed with|got(?: an?)?|response|"
+    r"received(?: an?)?"
 )
 _HTTP = tuple(
     re.compile(pattern, re.IGNORECASE)

@@ -15,7 +15,6 @@ from .phrases import Phrase
 from .rules import Conditions, Rule, TypePattern
 from .signals import Circumstances
 
-NOTHING = Conditions()
 EMBEDDED = 0.7
 """What a type named inside a message counts, against the type of the exception itself."""
 
@@ -206,9 +205,9 @@ def _checks(c: Conditions, facts: Facts, item: Item, now: Circumstances) -> Iter
 
 def holds(conditions: Conditions, facts: Facts, item: Item, now: Circumstances) -> bool:
     """Whether every named condition holds."""
-    return conditions == NOTHING or all(_checks(conditions, facts, item, now))
+    return not conditions.model_fields_set or all(_checks(conditions, facts, item, now))
 
 
 def fails(conditions: Conditions, facts: Facts, item: Item, now: Circumstances) -> bool:
     """Whether any named condition holds."""
-    return conditions != NOTHING and any(_checks(conditions, facts, item, now))
+    return bool(conditions.model_fields_set) and any(_checks(conditions, facts, item, now))
