@@ -15,6 +15,60 @@ from .phrases import Phrase
 from .rules import Conditions, Rule, TypePattern
 from .signals import Circumstances
 
+COMMON_ROOTS = frozenset(
+    {"com", "org", "io", "java", "javax", "jakarta", "net", "system", "microsoft", "google", "app", "android"}
+)
+"""First segments of namespaces that say nothing of a library."""
+LANGUAGE_TYPES = frozenset(
+    {
+        "error",
+        "exception",
+        "typeerror",
+        "valueerror",
+        "keyerror",
+        "indexerror",
+        "attributeerror",
+        "nameerror",
+        "runtimeerror",
+        "assertionerror",
+        "oserror",
+        "ioerror",
+        "importerror",
+        "modulenotfounderror",
+        "nomethoderror",
+        "argumenterror",
+        "standarderror",
+        "unicodedecodeerror",
+        "unicodeencodeerror",
+        "zerodivisionerror",
+        "notimplementederror",
+        "stopiteration",
+        "recursionerror",
+        "memoryerror",
+        "permissionerror",
+        "systemexit",
+        "filenotfounderror",
+        "timeouterror",
+        "connectionreseterror",
+        "connectionrefusederror",
+        "brokenpipeerror",
+        "syntaxerror",
+        "rangeerror",
+        "referenceerror",
+        "errorexception",
+        "lookuperror",
+        "unboundlocalerror",
+        "panic",
+        "jsondecodeerror",
+        "keyboardinterrupt",
+        "systemerror",
+        "eoferror",
+        "loaderror",
+        "frozenerror",
+        "urierror",
+    }
+)
+"""Types of the languages themselves: raised inside a library they say nothing of that library."""
 EMBEDDED = 0.7
 """What a type named inside a message counts, against the type of the exception itself."""
 
@@ -59,12 +113,16 @@ class TypeIndex:
     def __init__(self, entries: Iterable[tuple[TypePattern, Rule]]) -> None:
         self._by_name: dict[str, list[tuple[TypePattern, Rule]]] = defaultdict(list)
         self._by_space: dict[str, list[tuple[TypePattern, Rule]]] = defaultdict(list)
+        self._by_root: dict[str, list[Rule]] = defaultdict(list)
+        """Whole namespaces by their first segment: for SDKs that send no namespace, only frames."""
         self._by_suffix: list[tuple[TypePattern, Rule]] = []
         for pattern, rule in entries:
             if pattern.suffix:
                 self._by_suffix.append((pattern, rule))
             elif pattern.name == "*":
                 self._by_space[pattern.space[-1]].append((pattern, rule))
+                if pattern.space[0] not in COMMON_ROOTS:
+                    self._by_root[pattern.space[0]].append(rule)
             else:
                 self._by_name[pattern.name].append((pattern, rule))
 
@@ -80,6 +138,10 @@ class TypeIndex:
             for pattern, rule in self._by_space.get(segment, ()):
                 if _contains(segments[:-1], pattern.space):
                     yield rule, 0.9
+        if len(segments) == 1 and name not in LANGUAGE_TYPES:
+            for word in where & self._by_root.keys():
+                for rule in self._by_root[word]:
+                    yield rule, 0.75
         for pattern, rule in self._by_suffix:
             if name.endswith(pattern.suffix):
                 yield rule, 0.9

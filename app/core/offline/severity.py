@@ -84,12 +84,12 @@ def _raised(
     if category is Category.LOGIC and not now.holds("browser"):
         for signal, reason in (
             ("native", "the process crashed"),
-            ("mobile", "an unhandled exception ends a mobile app"),
+            ("app_crash", "an unhandled exception ends a mobile app"),
             ("panic", "a panic nobody recovers from ends the process"),
         ):
             if now.holds(signal):
                 return Severity.CRITICAL, (*reasons, reason)
-    if category is Category.VALIDATION and now.holds("payment_webhook"):
+    if category in (Category.VALIDATION, Category.AUTHENTICATION) and now.holds("payment_webhook"):
         return Severity.CRITICAL, (*reasons, "a payment webhook is rejected")
     return severity, reasons
 

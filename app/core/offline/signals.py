@@ -78,7 +78,7 @@ _TELEMETRY = _seek(
     r"\b(?:raven|sentry[_-]?sdk|sentry_raven|rollbar|bugsnag|airbrake|honeybadger|newrelic|new_relic|"
     r"ddtrace|datadog|"
     r"opentelemetry|statsd|segment|mixpanel|amplitude|analytics|prometheus_client|appsignal|instrumentation|"
-    r"applicationinsights|logstash|raygun)\b"
+    r"applicationinsights|logstash|raygun|scout_apm|sentry|skylight|elastic[-_]apm)\b"
 )
 _PAYMENT = _seek(
     r"(?:stripe|payment|billing|paypal|braintree|adyen|checkout|invoice|subscription|charge|razorpay|mollie|"
@@ -90,7 +90,7 @@ _REMOTE = _seek(
     r"typhoeus|guzzle",
     r"node-fetch|node_modules/(?:axios|got|request|superagent|undici)|okhttp|retrofit|resttemplate|"
     r"webclient|feign",
-    r"(?:api|http|rest|graphql)[_-]?client|tesla|httpoison|/oauth|net/http\.rb|googleapiclient|"
+    r"(?:api|http|rest|graphql)[_-]?client|[\\/]clients?[\\/.]|tesla|httpoison|/oauth|net/http\.rb|googleapiclient|"
     r"botocore|slack",
 )
 _REMOTE_LINE = _seek(
@@ -182,6 +182,11 @@ def mobile(facts: Facts) -> bool:
     return jvm and bool(_MOBILE.search(facts.stack) or "null object reference" in facts.text)
 
 
+def app_crash(facts: Facts) -> bool:
+    """On a mobile platform where an unhandled exception ends the process (in Flutter it does not)."""
+    return facts.digest.platform not in ("dart", "flutter") and mobile(facts)
+
+
 def native(facts: Facts) -> bool:
     """A crash of the process itself: signal, Mach exception, minidump."""
     if facts.digest.platform in ("native", "c", "cocoa") and facts.digest.level in ("fatal", "error", ""):
@@ -202,7 +207,8 @@ def handled(facts: Facts) -> bool:
 
 def telemetry(facts: Facts) -> bool:
     """Raised inside error reporting, metrics or analytics: beside the work, not in it."""
-    inner = "\n".join(f"{frame.filename} {frame.module}" for frame in facts.frames[-2:])
+    library = [frame for frame in facts.frames[-2:] if not frame.in_app]
+    inner = "\n".join(f"{frame.filename} {frame.module}" for frame in library)
     return bool(_TELEMETRY.search(inner))
 
 
@@ -232,7 +238,7 @@ SIGNALS: dict[str, Callable[[Facts], bool]] = {
     one.__name__: one
     for one in (
         non_production, background, request, react_native, browser, server, remote_answer, request_body,
-        redacted, mobile, native, panic, handled, telemetry, interactive, payment_webhook, payment,
+        redacted, mobile, app_crash, native, panic, handled, telemetry, interactive, payment_webhook, payment,
         test_event,
     )
 }  # fmt: skip
