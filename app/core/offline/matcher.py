@@ -113,7 +113,7 @@ class TypeIndex:
     def __init__(self, entries: Iterable[tuple[TypePattern, Rule]]) -> None:
         self._by_name: dict[str, list[tuple[TypePattern, Rule]]] = defaultdict(list)
         self._by_space: dict[str, list[tuple[TypePattern, Rule]]] = defaultdict(list)
-        self._by_root: dict[str, list[Rule]] = defaultdict(list)
+        self._by_root: dict[str, list[tuple[frozenset[str], Rule]]] = defaultdict(list)
         """Whole namespaces by their first segment: for SDKs that send no namespace, only frames."""
         self._by_suffix: list[tuple[TypePattern, Rule]] = []
         for pattern, rule in entries:
@@ -122,7 +122,8 @@ class TypeIndex:
             elif pattern.name == "*":
                 self._by_space[pattern.space[-1]].append((pattern, rule))
                 if pattern.space[0] not in COMMON_ROOTS:
-                    self._by_root[pattern.space[0]].append(rule)
+                    parents = frozenset(pattern.space[:-1] or pattern.space)
+                    self._by_root[pattern.space[0]].append((parents, rule))
             else:
                 self._by_name[pattern.name].append((pattern, rule))
 
@@ -137,11 +138,12 @@ class TypeIndex:
         for segment in segments[:-1]:
             for pattern, rule in self._by_space.get(segment, ()):
                 if _contains(segments[:-1], pattern.space):
-                    yield rule, 0.9
+                    yield rule, 1.0
         if len(segments) == 1 and name not in LANGUAGE_TYPES:
             for word in where & self._by_root.keys():
-                for rule in self._by_root[word]:
-                    yield rule, 0.75
+                for parents, rule in self._by_root[word]:
+                    if parents <= where:
+                        yield rule, 0.75
         for pattern, rule in self._by_suffix:
             if name.endswith(pattern.suffix):
                 yield rule, 0.9

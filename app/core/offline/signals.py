@@ -78,7 +78,7 @@ _TELEMETRY = _seek(
     r"\b(?:raven|sentry[_-]?sdk|sentry_raven|rollbar|bugsnag|airbrake|honeybadger|newrelic|new_relic|"
     r"ddtrace|datadog|"
     r"opentelemetry|statsd|segment|mixpanel|amplitude|analytics|prometheus_client|appsignal|instrumentation|"
-    r"applicationinsights|logstash|raygun|scout_apm|sentry|skylight|elastic[-_]apm)\b"
+    r"applicationinsights|logstash|raygun|scout_apm|skylight|elastic[-_]apm|@sentry/\w+)\b"
 )
 _PAYMENT = _seek(
     r"(?:stripe|payment|billing|paypal|braintree|adyen|checkout|invoice|subscription|charge|razorpay|mollie|"
