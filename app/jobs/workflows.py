@@ -15,6 +15,7 @@ from app.settings import WriteMode
 
 from .engine import JobEngine, run_step
 from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
+from .people import PeopleSteps
 from .steps import TriageSteps
 from .write_steps import WriteSteps
 
@@ -37,9 +38,15 @@ class Workflows:
         self._store = services.store
         self._read = TriageSteps(services)
         self._write = WriteSteps(services)
+        self._people = PeopleSteps(services, self._read)
 
     def bodies(self) -> Mapping[Kind, Callable[[int, str], Any]]:
-        return {Kind.TRIAGE: self.triage(), Kind.RELAY: self.relay()}
+        return {
+            Kind.TRIAGE: self.triage(),
+            Kind.RELAY: self.relay(),
+            Kind.CORRECT: self.correct(),
+            Kind.OBSERVE: self.observe(),
+        }
 
     def triage(self) -> Callable[[int, str], str]:
         """Read the issue, decide, and write."""
@@ -61,11 +68,39 @@ class Workflows:
 
         return relay
 
+    def correct(self) -> Callable[[int, str], str]:
+        """A person's comment or form: keep it, decide again, write, and answer in our comment."""
+        people = self._people
+        steps = (people.listen, self._read.read, people.hear, people.decide_again)
+        written = self._writes_by_hand(people.plan_answer)
+
+        def correct(job_id: int, issue_id: str) -> str:
+            return self._settle(job_id, issue_id, self._run((*steps, *written), job_id, issue_id))
+
+        return correct
+
+    def observe(self) -> Callable[[int, str], str]:
+        """A person changed the issue, or corrected the same error elsewhere."""
+        steps = (self._people.known, self._read.read, self._read.decide)
+        written = self._writes_by_hand(self._read.plan)
+
+        def observe(job_id: int, issue_id: str) -> str:
+            return self._settle(job_id, issue_id, self._run((*steps, *written), job_id, issue_id))
+
+        return observe
+
     def _writes(self) -> Sequence[Step]:
-        if self._services.settings.triage_write is WriteMode.SHADOW:
-            return (self._read.plan, self._write.close)
         write = self._write
-        return (self._read.plan, write.fields, write.annotation, write.comment, write.tags, write.close)
+        return self._unless_shadow(self._read.plan, write.tags, write.close)
+
+    def _writes_by_hand(self, plan: Step) -> Sequence[Step]:
+        """The same where a person's word is behind it: tags do not wait a day, and others learn from it."""
+        return self._unless_shadow(plan, self._write.tags_by_hand, self._people.teach, self._write.close)
+
+    def _unless_shadow(self, plan: Step, tags: Step, *after: Step) -> Sequence[Step]:
+        if self._services.settings.triage_write is WriteMode.SHADOW:
+            return (plan, *after)
+        return (plan, self._write.fields, self._write.annotation, self._write.comment, tags, *after)
 
     def _run(self, steps: Sequence[Step], job_id: int, subject: str) -> Outcome:
         outcome = done("triaged")
@@ -113,10 +148,20 @@ class Workflows:
         result, reason = outcome.get("result", "triaged"), outcome.get("reason", "")
         if result == "moved":
             survivor = reason.rsplit(" ", 1)[-1]
-            self._store.work.add(
-                Intent(Kind.TRIAGE, survivor, "merged"), dedupe=f"moved:{subject}:{survivor}"
-            )
+            self._hand_over(job_id, subject, survivor)
         self._store.work.finish(job_id, workflow_id, result, reason)
+
+    def _hand_over(self, job_id: int, subject: str, survivor: str) -> None:
+        """The issue was merged into another: it is triaged there, and a person's word goes with it."""
+        payload = self._store.work.payload(job_id)
+        job = self._store.work.get(job_id)
+        if job is not None and job.kind is Kind.CORRECT and isinstance(payload, dict):
+            intent = Intent(Kind.CORRECT, survivor, "merged")
+            moved = {**payload, "moved": True}
+            self._store.work.add(intent, dedupe=f"moved:{job_id}:{survivor}", payload=moved)
+            return
+        intent = Intent(Kind.TRIAGE, survivor, "merged")
+        self._store.work.add(intent, dedupe=f"moved:{subject}:{survivor}")
 
 
 def wait_before(attempts: int, asked: float | None) -> float:
