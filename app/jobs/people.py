@@ -70,7 +70,7 @@ class PeopleSteps:
             self._store.corrections.lift(issue_id, Field.WRONG)
         said = [replace(one, author=heard.author, at=heard.at) for one in self._said(heard.command, issue_id)]
         self._store.corrections.put(about(stored), heard.origin.value, heard.ref, said)
-        return go(heard.problem or ", ".join(f"{one.field} {one.value}" for one in said) or "nothing new")
+        return go(", ".join(one.field.value for one in said) or "nothing was said of the verdict")
 
     @guarded
     def decide_again(self, job_id: int, issue_id: str) -> Outcome:
