@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -169,3 +170,10 @@ def test_a_huge_comment_costs_nothing(text: str) -> None:
     started = time.perf_counter()
     read_command(text)
     assert time.perf_counter() - started < 0.5
+
+
+def test_the_documentation_has_the_table_of_the_commands() -> None:
+    """To renew it, put ``help_table()`` between the two marks."""
+    text = (Path(__file__).parent.parent / "docs" / "corrections.md").read_text()
+    between = text.partition("app/core/commands.py -->\n")[2].partition("<!-- /commands -->")[0]
+    assert between == help_table()

@@ -41,7 +41,7 @@ def command(since: str | None) -> None:
         store.close()
     for row in written:
         click.echo(json.dumps(row, ensure_ascii=False))
-    note = f"{len(written)} corrected issues"
+    note = f"{len(written)} corrected issue{'' if len(written) == 1 else 's'}"
     click.echo(f"{note}; {left} left out: no label, or not readable any more" if left else note, err=True)
 
 

@@ -56,9 +56,9 @@ def blueprint(settings: Settings, store: Store, choices: Choices) -> Blueprint:
         mark = _mark(command, issue_id)
         return jsonify(webUrl=f"{page}/issues/{issue_id}", project=APP_NAME, identifier=mark), 200
 
-    @bp.get("/components/options", defaults={"field": "owner"})
+    @bp.get("/components/options")
     @bp.get("/components/options/<field>")
-    def options(field: str) -> Answer:
+    def options(field: str = "owner") -> Answer:
         _signed(b"")
         if not choices.fits(request.args.get("installationId", "")):
             return _refused(403, "This installation is not ours.")
