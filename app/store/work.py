@@ -92,6 +92,13 @@ class WorkRepository:
             sealed = connection.execute(select(work.c.payload).where(work.c.id == job_id)).scalar()
         return self._vault.open(sealed)
 
+    def replace_payload(self, job_id: int, payload: Any) -> None:
+        """What the job works with from now on."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(work).where(work.c.id == job_id).values(payload=self._vault.seal(payload))
+            )
+
     def due(self, limit: int = 100) -> list[Job]:
         """Rows whose time has come and whose subject has nothing running, oldest first, one a subject."""
         busy = select(work.c.subject).where(work.c.state == "running")

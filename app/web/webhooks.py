@@ -73,7 +73,7 @@ def blueprint(settings: Settings, store: Store) -> Blueprint:
         intent, reason = intake.router.dispatch(event)
         result = "ignored"
         if intent is not None:
-            fresh = store.work.add(intent, dedupe=event.delivery)
+            fresh = store.work.add(intent, dedupe=event.delivery, payload=intent.payload)
             result = "stored" if fresh else "repeated"
         WEBHOOKS.labels(*_labels(event), result).inc()
         if log.isEnabledFor(logging.INFO):
