@@ -11,6 +11,7 @@ from app.settings import Settings
 
 from .annotations import AnnotationRepository
 from .calls import ModelCallRepository
+from .corrections import CorrectionRepository
 from .engine import make_engine
 from .facts import FactRepository
 from .issues import IssueRepository, VerdictRepository
@@ -36,6 +37,7 @@ class Store:
         self.writes = WriteLog(engine, vault, clock)
         self.annotations = AnnotationRepository(engine, clock)
         self.calls = ModelCallRepository(engine, clock)
+        self.corrections = CorrectionRepository(engine, clock)
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)
         self.reports = Reports(engine, vault, clock)
