@@ -18,6 +18,10 @@ class Kind(StrEnum):
 
     TRIAGE = "triage"
     RELAY = "relay"
+    REFRESH = "refresh"
+    """Write again what was decided, for instance tags that Sentry's search is about to forget."""
+    APPLY = "apply"
+    """Write what was decided although this deployment only watches: a person asked for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,18 @@ class JobEngine:
         self._dispatcher = Dispatcher(store, self, lambda: frozenset(self._bodies))
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._loops: list[tuple[Callable[[], object], float]] = [
+            (self._dispatcher.dispatch, POLL),
+            (self._care, BEAT),
+        ]
+
+    def also(self, task: Callable[[], object], *, every: float) -> None:
+        """Run ``task`` in a thread of its own every so many seconds once launched. It must end soon after
+        ``stopping()``, or be safe to be cut off."""
+        self._loops.append((task, every))
+
+    def stopping(self) -> bool:
+        return self._stop.is_set()
 
     def launch(self) -> None:
         """Start everything; returns once jobs are taken."""
@@ -118,7 +130,7 @@ class JobEngine:
         DBOS.launch()
         for name, options in self._queues.items():
             DBOS.register_queue(name, polling_interval_sec=POLL, on_conflict="always_update", **options)
-        for loop, interval in ((self._dispatcher.dispatch, POLL), (self._care, BEAT)):
+        for loop, interval in self._loops:
             thread = threading.Thread(target=self._repeat, args=(loop, interval), daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -133,7 +145,7 @@ class JobEngine:
 
     def enqueue(self, kind: Kind, workflow_id: str, job: Job) -> bool:
         try:
-            with SetWorkflowID(workflow_id), SetEnqueueOptions(deduplication_id=job.subject):
+            with SetWorkflowID(workflow_id), _queued(job):
                 DBOS.enqueue_workflow("jobs", self._started[kind], job.id, job.subject)
         except dbos_errors.DBOSQueueDeduplicatedError:
             return False
@@ -176,6 +188,11 @@ class JobEngine:
             except Exception:
                 log.exception("%s failed", getattr(task, "__name__", "a task"))
                 self._stop.wait(1.0)
+
+
+def _queued(job: Job) -> SetEnqueueOptions:
+    """DBOS takes what has no priority first, then the lowest number."""
+    return SetEnqueueOptions(deduplication_id=job.subject, priority=job.rank or None)
 
 
 def run_step(name: str, step: Callable[..., Outcome], *args: Any) -> Outcome:

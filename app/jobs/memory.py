@@ -5,10 +5,7 @@ from __future__ import annotations
 from app.core.issue import Issue
 from app.core.writes import WriteKind, WriteMemory
 from app.store import Store
-from app.store.writes import LoggedWrite
-
-STANDS = frozenset({"written", "same"})
-"""Outcomes after which Sentry shows our value."""
+from app.store.writes import STANDS, LoggedWrite
 
 
 def write_memory(store: Store, issue: Issue) -> WriteMemory:
@@ -32,6 +29,12 @@ def write_memory(store: Store, issue: Issue) -> WriteMemory:
         tags_at=tags.at if tags else None,
         tags=tags.tags if tags else {},
     )
+
+
+def undone(log: list[LoggedWrite]) -> bool:
+    """True where a person undid our writes on this issue and none was asked for since."""
+    standing = max((write.id for write in log if write.outcome in STANDS and not write.undone_at), default=0)
+    return any(write.undone_at and write.id > standing for write in log)
 
 
 def _last_standing(log: list[LoggedWrite]) -> dict[str, LoggedWrite]:

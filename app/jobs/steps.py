@@ -12,17 +12,19 @@ from typing import Any
 from app.core import relay
 from app.core.classify import Before, decide
 from app.core.digest import digest_event
+from app.core.intake import Kind
 from app.core.issue import Issue
 from app.core.offline import classify
 from app.core.plan import Around, plan
 from app.core.signature import signature
+from app.core.undo import ASKED, HELD
 from app.core.writes import Plan
 from app.errors import Permanent
 from app.sentry.errors import NotFound
 from app.services import Services
 from app.store.issues import StoredVerdict
 
-from .memory import write_memory
+from .memory import undone, write_memory
 from .outcome import Outcome, done, go, guarded
 
 
@@ -97,6 +99,8 @@ class TriageSteps:
         if content is None:
             raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
         decided = self._plan(latest, issue, content[0])
+        if undone(self._store.writes.of_issue(issue_id)) and not self._asked(job_id):
+            decided = decided.held(HELD)
         self._store.issues.save_plan(issue_id, decided)
         return go(f"{len(decided.todo)} writes")
 
@@ -117,6 +121,10 @@ class TriageSteps:
             services.clock(),
             around,
         )
+
+    def _asked(self, job_id: int) -> bool:
+        job = self._store.work.get(job_id)
+        return job is not None and (job.kind is Kind.APPLY or job.trigger.startswith(ASKED))
 
     def _latest(self, issue_id: str) -> StoredVerdict:
         latest = self._store.verdicts.latest(issue_id)

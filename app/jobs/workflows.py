@@ -12,7 +12,9 @@ from dbos import DBOS
 from app.core.intake import Intent, Kind
 from app.services import Services
 from app.settings import WriteMode
+from app.store.work import GAVE_UP
 
+from .chores import Chores, all_chores
 from .engine import JobEngine, run_step
 from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
 from .steps import TriageSteps
@@ -39,7 +41,12 @@ class Workflows:
         self._write = WriteSteps(services)
 
     def bodies(self) -> Mapping[Kind, Callable[[int, str], Any]]:
-        return {Kind.TRIAGE: self.triage(), Kind.RELAY: self.relay()}
+        return {
+            Kind.TRIAGE: self.triage(),
+            Kind.RELAY: self.relay(),
+            Kind.REFRESH: self.refresh(),
+            Kind.APPLY: self.apply(),
+        }
 
     def triage(self) -> Callable[[int, str], str]:
         """Read the issue, decide, and write."""
@@ -49,6 +56,22 @@ class Workflows:
             return self._settle(job_id, issue_id, self._run(steps, job_id, issue_id))
 
         return triage
+
+    def refresh(self) -> Callable[[int, str], str]:
+        """Read the issue anew and write the verdict that we have: nothing is decided, no model is asked."""
+        return self._rewrite(self._writes())
+
+    def apply(self) -> Callable[[int, str], str]:
+        """The same by a person's wish: it writes even while ``TRIAGE_WRITE`` is ``shadow``."""
+        return self._rewrite(self._all_writes())
+
+    def _rewrite(self, writes: Sequence[Step]) -> Callable[[int, str], str]:
+        steps = (self._read.read, *writes)
+
+        def rewrite(job_id: int, issue_id: str) -> str:
+            return self._settle(job_id, issue_id, self._run(steps, job_id, issue_id))
+
+        return rewrite
 
     def relay(self) -> Callable[[int, str], str]:
         """Decide on a relayed event; where it names an issue, write there too."""
@@ -64,6 +87,9 @@ class Workflows:
     def _writes(self) -> Sequence[Step]:
         if self._services.settings.triage_write is WriteMode.SHADOW:
             return (self._read.plan, self._write.close)
+        return self._all_writes()
+
+    def _all_writes(self) -> Sequence[Step]:
         write = self._write
         return (self._read.plan, write.fields, write.annotation, write.comment, write.tags, write.close)
 
@@ -102,7 +128,7 @@ class Workflows:
         elif (
             ended == FAIL or (ended == RETRY and old) or (ended == CRASH and job.attempts + 1 >= MAX_CRASHES)
         ):
-            work.fail(job_id, workflow_id, reason)
+            work.fail(job_id, workflow_id, reason, GAVE_UP if ended == RETRY else "failed")
             return done("failed", reason)
         else:
             work.postpone(job_id, workflow_id, wait_before(job.attempts, outcome.get("after")), reason)
@@ -127,12 +153,15 @@ def wait_before(attempts: int, asked: float | None) -> float:
 
 
 def build_engine(services: Services, *, executor_id: str | None = None) -> JobEngine:
-    """The job engine over the workflows, not yet launched."""
+    """The job engine over the workflows and the chores, not yet launched."""
     concurrency = services.settings.triage_worker_concurrency
-    return JobEngine(
+    engine = JobEngine(
         services.store,
         services.settings.database_url,
         Workflows(services).bodies(),
         queues={"jobs": {"worker_concurrency": concurrency}},
         executor_id=executor_id,
     )
+    chores = Chores(services, engine.executor_id, all_chores(services), engine.stopping)
+    engine.also(chores.tick, every=1.0)
+    return engine

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Engine, Row, func, insert, select, update
+from sqlalchemy import Engine, Row, bindparam, func, insert, select, update
 
 from app.core.digest import Digest
 from app.core.verdict import Verdict
@@ -36,6 +36,7 @@ class StoredIssue:
     version: int
     last_seen: datetime | None
     triaged_at: datetime | None
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,17 @@ class IssueRepository:
             rows = connection.execute(select(issues).where(issues.c.issue_id.in_(issue_ids))).all()
         return {row.issue_id: _issue(row) for row in rows}
 
+    def saw(self, last_seen: Mapping[str, datetime]) -> None:
+        """Keep when Sentry last saw these issues, by id; unknown ids are passed over."""
+        if not last_seen:
+            return
+        rows = [{"issue": issue, "seen": seen} for issue, seen in last_seen.items()]
+        query = (
+            update(issues).where(issues.c.issue_id == bindparam("issue")).values(last_seen=bindparam("seen"))
+        )
+        with self._engine.begin() as connection:
+            connection.execute(query, rows)
+
     def counts(self) -> dict[str, int]:
         query = select(issues.c.state, func.count()).group_by(issues.c.state)
         with self._engine.connect() as connection:
@@ -226,4 +238,5 @@ def _issue(row: Row[Any]) -> StoredIssue:
         version=row.version,
         last_seen=row.last_seen,
         triaged_at=row.triaged_at,
+        read_at=row.read_at,
     )
