@@ -1,4 +1,4 @@
-"""Services over a sandbox Sentry, and jobs run to their end in this process, step by step, without an engine."""
+"""Services over a sandbox Sentry, and jobs run to their end in this process, without an engine."""
 
 from __future__ import annotations
 

@@ -12,10 +12,9 @@ from app.errors import Retryable, UserError
 from app.jobs.chores import Chore, Chores
 from app.jobs.lease import Lease
 from app.jobs.reconcile import Reconciler, Report
-from app.logs import configure_logging
-from app.services import Services, build_services
-from app.settings import load_settings
-from app.store.engine import is_migrated
+from app.services import Services
+
+from ._options import open_services
 
 
 @click.command()
@@ -26,16 +25,12 @@ def command(once: bool, as_json: bool) -> None:
 
     Workers do this by themselves; this is for a look at once, after an outage for instance.
     """
-    settings = load_settings()
-    configure_logging(settings)
-    services = build_services(settings)
-    if not is_migrated(services.store.engine):
-        raise UserError("The database is not up to date.", hint="Run: sentry-triage release")
+    services = open_services()
     if once or as_json:
         report = _once(services, f"cli-{os.getpid()}")
         click.echo(json.dumps(report.as_json(), indent=2) if as_json else _text(report))
         return
-    every = settings.triage_reconcile_seconds
+    every = services.settings.triage_reconcile_seconds
     if not every:
         raise UserError("TRIAGE_RECONCILE_SECONDS is 0: never.", hint="Set it, or use --once.")
     chores = [Chore("reconcile", every, Reconciler(services).run)]

@@ -1,6 +1,7 @@
 """One of many workers does a thing at a time; when it dies, another one does it.
 
-A lease is a fact ``{"holder", "due"}`` that is swapped atomically; its time is the holder's last sign of life.
+A lease is a fact ``{"holder", "due"}`` that is swapped atomically; its time is the
+holder's last sign of life.
 """
 
 from __future__ import annotations

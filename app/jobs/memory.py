@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.core.issue import Issue
+from app.core.undo import restores
 from app.core.writes import WriteKind, WriteMemory
 from app.store import Store
 from app.store.writes import STANDS, LoggedWrite
@@ -16,7 +17,7 @@ def write_memory(store: Store, issue: Issue) -> WriteMemory:
     assignee = last.get(WriteKind.ASSIGNEE)
     tags = store.annotations.last_landed(issue.id)
     return WriteMemory(
-        priority=_after(last.get(WriteKind.PRIORITY)),
+        priority=_after(last.get(WriteKind.PRIORITY)) or _put_back(log),
         assignee=_after(assignee),
         annotation=_after(annotation),
         external_id=annotation.ref if annotation else None,
@@ -44,6 +45,12 @@ def _last_standing(log: list[LoggedWrite]) -> dict[str, LoggedWrite]:
         if write.outcome in STANDS and write.undone_at is None:
             found[write.kind] = write
     return found
+
+
+def _put_back(log: list[LoggedWrite]) -> str | None:
+    """The priority that an undo of ours restored: Sentry's lock on it is ours too, and not a person's."""
+    gone = [line for line in log if line.kind == WriteKind.PRIORITY and line.undone_at is not None]
+    return restores(gone)[0].before if gone else None
 
 
 def _after(write: LoggedWrite | None) -> str | None:

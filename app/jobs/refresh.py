@@ -1,8 +1,8 @@
 """Tags that Sentry's search is about to forget: issues that are due are annotated again.
 
-Sentry's search looks at events inside its time window, 14 days by default, so a tag goes out of sight with the
-event that carried it. Here an issue comes up once, when its tags reach ``refresh_days``; the job then reads
-the issue, and ``app.core.annotation_rules`` decides (unresolved, and real events since). An issue that gets
+Sentry's search looks at events inside its time window, 14 days by default, so a tag goes out of sight with
+the event that carried it. Here an issue comes up once, when its tags reach ``refresh_days``; the job then
+reads the issue, and ``app.core.annotation_rules`` decides (unresolved, and real events since). An issue that gets
 its next event only later is found by ``reconcile``.
 """
 

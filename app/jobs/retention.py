@@ -1,4 +1,4 @@
-"""What is old goes: finished work, superseded verdicts and writes, issues that ended long ago, DBOS's records.
+"""What is old goes: finished work, superseded verdicts, issues that ended long ago, DBOS's records.
 
 Of an issue that lives nothing is dropped that tells an echo from a person or undoes a write: its newest
 verdict and its write log stay for as long as the issue itself does. Corrections are never

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Engine, Row, bindparam, func, insert, select, update
+from sqlalchemy import Engine, Row, bindparam, func, insert, or_, select, update
 
 from app.core.digest import Digest
 from app.core.verdict import Verdict
@@ -117,6 +117,24 @@ class IssueRepository:
             sealed = connection.execute(select(issues.c.plan).where(issues.c.issue_id == issue_id)).scalar()
         opened = self._vault.open(sealed)
         return None if opened is None else _PLAN.validate_python(opened)
+
+    def find(self, reference: str) -> StoredIssue | None:
+        """By Sentry's number or by short id (``SHOP-API-41``), in any case."""
+        query = select(issues).where(
+            or_(issues.c.issue_id == reference, func.upper(issues.c.short_id) == reference.upper())
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _issue(row)
+
+    def decided(self, since: datetime | None = None) -> list[StoredIssue]:
+        """Issues with a plan, triaged since then; the newest first."""
+        query = select(issues).where(issues.c.plan.is_not(None), issues.c.version > 0)
+        if since is not None:
+            query = query.where(issues.c.triaged_at >= since)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(issues.c.triaged_at.desc(), issues.c.issue_id)).all()
+        return [_issue(row) for row in rows]
 
     def set_state(self, issue_id: str, state: str) -> None:
         """``triaged``, ``skipped`` or ``gone``; the time of the first two is kept."""
