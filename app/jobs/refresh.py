@@ -2,8 +2,8 @@
 
 Sentry's search looks at events inside its time window, 14 days by default, so a tag goes out of sight with
 the event that carried it. Here an issue comes up once, when its tags reach ``refresh_days``; the job then
-reads the issue, and ``app.core.annotation_rules`` decides (unresolved, and real events since). An issue that gets
-its next event only later is found by ``reconcile``.
+reads the issue, and ``app.core.annotation_rules`` decides (unresolved, and real events since). An issue
+that gets its next event only later is found by ``reconcile``.
 """
 
 from __future__ import annotations
