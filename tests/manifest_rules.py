@@ -9,25 +9,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-KNOWN_FIELDS = frozenset(
-    [
-        "name",
-        "organization",
-        "isInternal",
-        "scopes",
-        "events",
-        "webhookUrl",
-        "isAlertable",
-        "schema",
-        "author",
-        "redirectUrl",
-        "overview",
-        "allowedOrigins",
-        "popularity",
-        "verifyInstall",
-        "webhookHeaders",
-    ]
-)
+KNOWN_FIELDS = {
+    *("name", "organization", "isInternal", "scopes", "events", "webhookUrl", "isAlertable", "schema"),
+    *("author", "redirectUrl", "overview", "allowedOrigins", "popularity", "verifyInstall"),
+    "webhookHeaders",
+}
 LEVELS = ("read", "write", "admin")
 SCOPES = frozenset(
     f"{what}:{level}" for what in ("org", "project", "team", "member", "event", "alerts") for level in LEVELS

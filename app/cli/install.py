@@ -16,7 +16,7 @@ from app.sentry.install import Installed, Installer, filled, manifest
 from app.sentry.transport import RequestsTransport
 from app.settings import load_settings
 
-TOKEN_SCOPES = "org:write, project:read, team:read, member:read, event:write"
+NEEDED = "org:write, project:read, team:read, member:read, event:write"
 
 
 @click.command("install")
@@ -96,7 +96,7 @@ def _install(
     except Forbidden:
         raise UserError(
             "The token may not manage integrations.",
-            hint=f"It must be a user's token, of an owner or manager, with {TOKEN_SCOPES}.",
+            hint=f"It must be a user's token, of an owner or manager, with {NEEDED}.",
         ) from None
     except BadRequest as error:
         raise UserError(f"Sentry refuses the integration: {error}", hint=_field_hint(error)) from None
@@ -108,7 +108,7 @@ def _install(
 
 def _field_hint(error: BadRequest) -> str:
     hints = {
-        "scopes": f"The token has to hold every scope that it gives: {TOKEN_SCOPES}.",
+        "scopes": f"The token has to hold every scope that it gives: {NEEDED}.",
         "name": "Another integration has this name: choose one with --name.",
         "webhookUrl": "Check --url.",
         "events": "Every event needs the read scope of its resource.",
