@@ -38,6 +38,13 @@ def test_frames_are_names_only():
     assert made(with_frames=True)["exception"] == recorded["exception"]
 
 
+def test_frames_of_libraries_are_not_sent():
+    said = event()
+    said["entries"][0]["data"]["values"][0]["stacktrace"]["frames"][1]["inApp"] = False
+    frames = annotation_event(issue(), said, verdict(), 1, with_frames=True)["exception"]["values"][0]
+    assert [frame["filename"] for frame in frames["stacktrace"]["frames"]] == ["shop/views.py"]
+
+
 def test_frames_are_left_out_where_they_would_make_a_culprit():
     built = annotation_event(issue(culprit=""), event(), verdict(), 1, with_frames=True)
     assert "stacktrace" not in built["exception"]["values"][0]

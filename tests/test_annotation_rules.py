@@ -161,6 +161,10 @@ class TestAftermath:
         assert same_after(issue(), after)[0]
         assert not same_after(issue(activity=acts), after)[0], "what was there before explains nothing"
 
+    def test_sentry_itself_does_not(self):
+        auto = issue(assigned_to=Actor("user", "7"), activity=(Activity("assigned", {}, "", NOW),))
+        assert not same_after(issue(), auto)[0]
+
     def test_a_regression_is_ours_by_its_event_id(self):
         ours = issue(activity=(Activity("set_regression", {"event_id": "00000000abc"}),))
         assert regression_event(ours) == "00000000abc"

@@ -423,7 +423,13 @@ class TestExternalIssue:
         with pytest.raises(ServerTrouble):
             self.put(FakeTransport().on(self.POST, (500, {})).on(self.LIST, []))
         with pytest.raises(ServerTrouble):
-            self.put(FakeTransport().on(self.POST, (502, {})).on(self.LIST, [self.ROW]))
+            self.put(
+                FakeTransport().on(self.POST, (500, {})).on(self.LIST, [{"id": "9", "serviceType": "jira"}])
+            )
+        proxy = FakeTransport().on(self.POST, (502, {})).on(self.LIST, [self.ROW])
+        with pytest.raises(ServerTrouble):
+            self.put(proxy)
+        assert proxy.calls("DELETE") == []
 
 
 def test_the_directory_is_read():

@@ -85,6 +85,7 @@ def test_what_is_no_dsn_is_refused(dsn):
         ("https://sentry.io", "https://k@o1.ingest.sentry.io/7", True),
         ("https://sentry.io", "https://k@sentry.example/7", False),
         ("https://sentry.io", "https://k@ingest.us.sentry.io/7", False),
+        ("https://sentry.io", "https://k@evilingest.us.sentry.io/7", False),
         ("https://sentry.io", "https://k@o1.ingest.us.sentry.io.evil.example/7", False),
         ("https://sentry.io", "https://o1.ingest.us.sentry.io@evil.example/7", False),
         ("https://sentry.example", "http://k@sentry.example:9100/7", True),

@@ -78,7 +78,7 @@ def user_tag(user: Any) -> str | None:
     if not isinstance(user, Mapping):
         return None
     for field, prefix in (("id", "id"), ("username", "username"), ("email", "email"), ("ip_address", "ip")):
-        if user.get(field):
+        if user.get(field) not in (None, ""):
             return f"{prefix}:{user[field]}"
     return None
 

@@ -90,10 +90,10 @@ class App:
     client_id: str
     client_secret: str
     installation: str
-    webhook_url: str | None
     scopes: tuple[str, ...]
     events: tuple[str, ...]
     created: datetime
+    webhook_url: str | None = None
     schema: dict[str, Any] = field(default_factory=dict)
     is_alertable: bool = False
     overview: str | None = None

@@ -11,6 +11,7 @@ from .serialize import user
 from .state import State
 
 Json = dict[str, Any]
+_DETAIL_ONLY = ("isInternal", "isPublic", "avatar", "color", "status")
 SECRET_SHOWN_FOR = timedelta(days=1)
 _AVATAR = {"avatarType": "letter_avatar", "avatarUuid": None}
 _MEMBER_FLAGS = [
@@ -142,9 +143,10 @@ def project(state: State, item: Project, *, detail: bool = False) -> Json:
         "hasUserReports": False,
         "latestDeploys": None,
     }
-    if detail:
-        shown["organization"] = organization(state)
-        shown |= {"options": {}, "resolveAge": 0, "groupingConfig": "newstyle:2023-01-11"}
+    if not detail:
+        return {key: value for key, value in shown.items() if key not in _DETAIL_ONLY}
+    shown["organization"] = organization(state)
+    shown |= {"options": {}, "resolveAge": 0, "groupingConfig": "newstyle:2023-01-11"}
     return shown
 
 

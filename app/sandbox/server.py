@@ -11,6 +11,8 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from .sandbox import SandboxSentry
 from .web import create_app
 
+_POLL = 0.05  # seconds until a stop is noticed
+
 
 class _QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -39,7 +41,9 @@ class SandboxServer:
         return self.sandbox.dsn(project)
 
     def start(self) -> SandboxServer:
-        self._thread = threading.Thread(target=self._server.serve_forever, name="sandbox", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL,), name="sandbox", daemon=True
+        )
         self._thread.start()
         return self
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import tenacity
 
 from app.errors import Permanent, Retryable
-from app.sentry.errors import BadAnswer, RateLimited, Unauthorized, error_for
+from app.sentry.errors import BadAnswer, RateLimited, error_for
 from app.sentry.paging import next_cursor
 from app.sentry.transport import READ_TIMEOUT, Request, Response, Transport
 
@@ -138,7 +138,7 @@ class SentryApi:
 def _may_repeat(method: str, error: BaseException) -> bool:
     if isinstance(error, RateLimited):
         return True
-    return isinstance(error, Retryable) and not isinstance(error, Unauthorized) and method != "POST"
+    return isinstance(error, Retryable) and method != "POST"
 
 
 def control_base(base: str) -> str:

@@ -25,8 +25,8 @@ from app.sentry.tags import TagOutcome, TagResult, TagWriter
 class Outcome(StrEnum):
     WRITTEN = "written"
     SAME = "same"
-    """Sentry shows it already, most often because a run that died before its checkpoint wrote it:
-    ``before`` is what the plan saw."""
+    """Sentry shows it already, most often because a run that died before its checkpoint wrote it; ``before``
+    is what the plan saw."""
     YIELDED = "yielded"
     """It changed since the plan was made: a person's value stays."""
     REFUSED = "refused"

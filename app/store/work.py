@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, case, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core.intake import Intent, Kind
@@ -103,7 +103,8 @@ class WorkRepository:
         query = (
             select(work)
             .where(work.c.state == "queued", work.c.due_at <= self._clock(), work.c.subject.not_in(busy))
-            .order_by(work.c.rank, work.c.id)
+            # Somebody waits for the answer to a relayed event.
+            .order_by(case((work.c.kind == Kind.RELAY.value, -1), else_=work.c.rank), work.c.id)
             .limit(limit)
         )
         with self._engine.connect() as connection:
@@ -140,6 +141,15 @@ class WorkRepository:
                 .values(state="done", outcome="merged", reason=f"answered by job {job.id}", finished_at=now)
             )
         return True
+
+    def hand_over(self, job_id: int, workflow_id: str, to: str) -> None:
+        """Another workflow goes on with the row."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(work)
+                .where(work.c.id == job_id, work.c.workflow_id == workflow_id)
+                .values(workflow_id=to, started_at=self._clock())
+            )
 
     def release(self, job_id: int, delay: float) -> None:
         """Give a claimed row back, unchanged, for ``delay`` seconds: its subject is busy elsewhere."""
@@ -217,6 +227,11 @@ class WorkRepository:
         )
         with self._engine.connect() as connection:
             return [_job(row) for row in connection.execute(query).all()]
+
+    def count(self, state: str) -> int:
+        query = select(func.count()).select_from(work).where(work.c.state == state)
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def counts(self) -> dict[str, int]:
         """Rows by state."""

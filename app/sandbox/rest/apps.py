@@ -58,7 +58,6 @@ def create_app() -> Response:
         scopes=sorted(integrations.with_implied(sent.get("scopes") or [])),
         events=list(sent.get("events") or []),
         **{own: sent[theirs] for theirs, own in _FIELDS.items() if theirs != "name" and sent.get(theirs)},
-        **({} if sent.get("webhookUrl") else {"webhook_url": None}),
     )
     app.webhook_headers = _headers(sent)
     return answer(shapes.app(state(), app), 201)
