@@ -217,6 +217,12 @@ class WorkRepository:
             rows = connection.execute(select(work).where(work.c.id.in_(last))).all()
         return {row.subject: _job(row) for row in rows}
 
+    def progress(self, prefix: str) -> dict[str, int]:
+        """Rows by state whose key begins so."""
+        query = select(work.c.state, func.count()).where(work.c.dedupe.startswith(prefix, autoescape=True))
+        with self._engine.connect() as connection:
+            return {state: count for state, count in connection.execute(query.group_by(work.c.state)).all()}
+
     def gave_up(self, since: datetime, limit: int = 500) -> list[Job]:
         """Rows that failed since then only because Sentry did not answer for too long."""
         query = (
