@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary),
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("rank", sa.Integer, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("due_at", MOMENT, nullable=False),
         sa.Column("started_at", MOMENT),
