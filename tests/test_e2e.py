@@ -55,7 +55,7 @@ def error(number: int) -> dict:
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
     with SandboxServer(SandboxSentry()) as server:
-        # Sentry waits 1 s; here the machine may be busy with other tests, and a lost webhook is not the point.
+        # Sentry waits 1 s; a machine that is busy with other tests would lose some, which is not the point.
         server.sandbox.hooks.timeout = 15.0
         yield server
 

@@ -111,7 +111,12 @@ def test_an_obeyed_attack_changes_nothing_that_matters(attack: dict[str, Any]) -
     assert verdict.requires_immediate_action, "a confident call for someone is not talked away"
     assert len(verdict.root_cause) <= MAX_ROOT_CAUSE
     assert len(verdict.suggested_fix) <= MAX_SUGGESTED_FIX
-    texts = (verdict.root_cause, verdict.suggested_fix, *(e.says for e in verdict.evidence), verdict.note)
+    texts = (
+        verdict.root_cause,
+        verdict.suggested_fix,
+        *(t for e in verdict.evidence for t in (e.id, e.seen, e.says)),
+        verdict.note,
+    )
     for text in texts:
         assert not FORBIDDEN.search(text), text
     for value in verdict.tags().values():

@@ -44,16 +44,20 @@ def decide(
     *,
     correction: Correction | None = None,
     before: Before | None = None,
+    own: Verdict | None = None,
     model: bool = False,
     always_model: bool = False,
 ) -> Decision:
     """Weigh what is known of one event.
 
-    ``correction``: the newest one for this issue or its signature. ``model``: one is configured and may be
-    asked; ``always_model``: it is asked even where the offline verdict is sure.
+    ``correction``: the newest one for this issue or its signature. ``own``: what a model said of this very
+    issue before, while its signature is the same. ``model``: one is configured and may be asked;
+    ``always_model``: it is asked even where the offline verdict is sure.
     """
     if correction is not None:
         return Decision(corrected(offline, correction), _corrected_by(correction))
+    if own is not None and own.source is Source.MODEL:
+        return Decision(own, "a model was asked about this error before")
     if before is not None:
         return Decision(reused(before), f"same error as {before.short_id}")
     if model and (always_model or offline.abstained):

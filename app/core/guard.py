@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .answer import Answer
+from .hygiene import cut, plain_text
 from .verdict import HIGH_CONFIDENCE, WRITE_THRESHOLD, Evidence, Verdict
 from .vocabulary import Severity, Source
 
@@ -47,11 +48,16 @@ def guard(
         requires_immediate_action=_action(answer, offline, severity),
         confidence=confidence,
         source=Source.MODEL,
-        evidence=tuple(Evidence(id=i, seen=seen[i][:200], says="cited by the model") for i in cited),
+        evidence=tuple(_evidence(i, seen[i]) for i in cited),
         model=model,
         note="; ".join(reasons),
     )
     return verdict, verdict.note
+
+
+def _evidence(identity: str, seen: str) -> Evidence:
+    """Both are the event's own words (a tag's key may be anything), so they come out as plain text too."""
+    return Evidence(id=plain_text(identity), seen=cut(plain_text(seen), 200), says="cited by the model")
 
 
 def _severity(

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, WorkflowSerializationFormat
+from dbos import DBOS, DBOSConfig, EnqueueOptions, WorkflowSerializationFormat
 from dbos import error as dbos_errors
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -46,7 +46,8 @@ SWEEP = 3.0
 DEAD_AFTER = 6.0
 """Seconds of silence after which a worker's jobs are taken over."""
 
-Workflow = Callable[["JobEngine"], Callable[[int, str], Any]]
+Body = Callable[[int, str], str]
+"""A workflow: the row's id and its subject in, how it ended out."""
 
 
 def jobs_url(database_url: str) -> str:
@@ -82,7 +83,7 @@ class JobEngine:
         self,
         store: Store,
         database_url: str,
-        workflows: Mapping[Kind, Callable[[int, str], Any]],
+        workflows: Mapping[str, Body],
         *,
         queues: Mapping[str, Mapping[str, Any]],
         executor_id: str | None = None,
@@ -92,8 +93,9 @@ class JobEngine:
         self._url = jobs_url(database_url)
         self._bodies = workflows
         self._queues = queues
-        self._started: dict[Kind, Callable[[int, str], Any]] = {}
-        self._dispatcher = Dispatcher(store, self, lambda: frozenset(self._bodies))
+        self._dispatcher = Dispatcher(
+            store, self, lambda: frozenset(kind for kind in Kind if kind.value in self._bodies)
+        )
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -110,13 +112,12 @@ class JobEngine:
                 notification_listener_polling_interval_sec=POLL,
             )
         )
-        for kind, body in self._bodies.items():
-            register = DBOS.workflow(
-                name=kind.value,
+        for name, body in self._bodies.items():
+            DBOS.workflow(
+                name=name,
                 serialization_type=WorkflowSerializationFormat.PORTABLE,
                 max_recovery_attempts=20,
-            )
-            self._started[kind] = register(body)
+            )(body)
         self.beat()
         DBOS.launch()
         for name, options in self._queues.items():
@@ -137,8 +138,7 @@ class JobEngine:
 
     def enqueue(self, kind: Kind, workflow_id: str, job: Job) -> bool:
         try:
-            with SetWorkflowID(workflow_id), SetEnqueueOptions(deduplication_id=job.subject):
-                DBOS.enqueue_workflow("jobs", self._started[kind], job.id, job.subject)
+            enqueue(kind.value, workflow_id, "jobs", job.id, job.subject)
         except dbos_errors.DBOSQueueDeduplicatedError:
             return False
         return True
@@ -177,6 +177,19 @@ class JobEngine:
             except Exception:
                 log.exception("%s failed", getattr(task, "__name__", "a task"))
                 self._stop.wait(1.0)
+
+
+def enqueue(name: str, workflow_id: str, queue: str, job_id: int, subject: str) -> None:
+    """Put a workflow on a queue, once: a known id is not started again, a busy subject is refused."""
+    options = EnqueueOptions(
+        workflow_name=name,
+        queue_name=queue,
+        workflow_id=workflow_id,
+        deduplication_id=subject,
+        app_version=APPLICATION_VERSION,
+        serialization_type=WorkflowSerializationFormat.PORTABLE,
+    )
+    DBOS.enqueue_workflow_with_options(options, job_id, subject)
 
 
 def run_step(name: str, step: Callable[..., Outcome], *args: Any) -> Outcome:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from app.settings import Settings
 
 from .annotations import AnnotationRepository
+from .calls import ModelCallRepository
 from .engine import make_engine
 from .facts import FactRepository
 from .issues import IssueRepository, VerdictRepository
@@ -33,6 +34,7 @@ class Store:
         self.verdicts = VerdictRepository(engine, vault, clock)
         self.writes = WriteLog(engine, vault, clock)
         self.annotations = AnnotationRepository(engine, clock)
+        self.calls = ModelCallRepository(engine, clock)
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)
 

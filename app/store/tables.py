@@ -69,7 +69,7 @@ work = Table(
 issues = Table(
     "issues",
     metadata,
-    Column("issue_id", String(32), primary_key=True),
+    Column("issue_id", String(64), primary_key=True),
     Column("project", String(100), nullable=False, index=True),
     Column("short_id", String(100), nullable=False, default=""),
     Column("status", String(24), nullable=False, default=""),
@@ -167,6 +167,7 @@ model_calls = Table(
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("issue_id", String(64), nullable=False, index=True),
+    Column("signature", String(32), nullable=False, default="", index=True),
     Column("model", String(120), nullable=False),
     Column("answered_by", String(120), nullable=False, default=""),
     Column("result", String(24), nullable=False),

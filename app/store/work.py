@@ -129,6 +129,15 @@ class WorkRepository:
             )
         return True
 
+    def hand_over(self, job_id: int, workflow_id: str, to: str) -> None:
+        """Another workflow goes on with the row."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(work)
+                .where(work.c.id == job_id, work.c.workflow_id == workflow_id)
+                .values(workflow_id=to, started_at=self._clock())
+            )
+
     def release(self, job_id: int, delay: float) -> None:
         """Give a claimed row back, unchanged, for ``delay`` seconds: its subject is busy elsewhere."""
         with self._engine.begin() as connection:
