@@ -1,8 +1,8 @@
 """Log lines for people (text) or machines (JSON): ids and reasons, never a payload, a prompt or a secret.
 
-Three things keep it so. Only the keys in ``KEYS`` are written, whatever a call passes. An exception is told by
-its type and its frames, never by its message, which may quote what came from an event. And the last thing that
-happens to a line is that our own secrets are taken out of it.
+Three things keep it so. Only the keys in ``KEYS`` are written, whatever a call passes. An exception is told
+by its type and its frames, never by its message, which may quote what came from an event. And the last thing
+that happens to a line is that our own secrets are taken out of it.
 """
 
 from __future__ import annotations

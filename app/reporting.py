@@ -160,7 +160,6 @@ def _client(dsn: str) -> _Client:
         dsn=dsn,
         default_integrations=False,
         auto_enabling_integrations=False,
-        send_default_pii=False,
         include_local_variables=False,
         max_breadcrumbs=0,
         max_request_body_size="never",

@@ -134,6 +134,11 @@ class Settings(ModelSettings):
         default=SecretStr(""),
         description="Bearer token for /metrics; without one it answers this machine only.",
     )
+    prometheus_multiproc_dir: str = env(
+        "PROMETHEUS_MULTIPROC_DIR",
+        default="",
+        description="Where web processes share their counts; `gunicorn` sets it by itself.",
+    )
     triage_minutes_per_issue: float = env(
         "TRIAGE_MINUTES_PER_ISSUE",
         default=15.0,

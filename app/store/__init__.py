@@ -14,7 +14,9 @@ from .calls import ModelCallRepository
 from .engine import make_engine
 from .facts import FactRepository
 from .issues import IssueRepository, VerdictRepository
+from .totals import TotalsRepository
 from .vault import Vault, vault_for
+from .vitals import Vitals
 from .work import WorkRepository
 from .workers import WorkerRepository
 from .writes import WriteLog
@@ -37,6 +39,8 @@ class Store:
         self.calls = ModelCallRepository(engine, clock)
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)
+        self.totals = TotalsRepository(engine, clock)
+        self.vitals = Vitals(engine, clock)
 
     @classmethod
     def open(cls, url: str, vault: Vault, clock: Callable[[], datetime] = utc_now) -> Store:

@@ -63,6 +63,7 @@ work = Table(
     Column("reason", String(500)),
     Index("work_due", "state", "due_at"),
     Index("work_subject", "subject", "state"),
+    Index("work_finished", "finished_at"),
     sqlite_autoincrement=True,
 )
 

@@ -36,6 +36,7 @@ def upgrade() -> None:
     )
     op.create_index("work_due", "work", ["state", "due_at"])
     op.create_index("work_subject", "work", ["subject", "state"])
+    op.create_index("work_finished", "work", ["finished_at"])
     op.create_table(
         "issues",
         sa.Column("issue_id", sa.String(64), primary_key=True),
