@@ -17,7 +17,7 @@ from importlib import metadata
 from types import TracebackType
 from typing import Any, Protocol
 
-from app.errors import UserError
+from app.errors import Permanent, UserError
 from app.sentry.ingest import Dsn
 from app.settings import Settings
 
@@ -139,7 +139,11 @@ def start_reporting(settings: Settings, component: str) -> Reporter | None:
     dsn = settings.sentry_dsn.get_secret_value()
     if not dsn:
         return None
-    reporter = Reporter(_client(dsn).capture_event, Dsn.parse(dsn).project_id, component)
+    try:
+        project = Dsn.parse(dsn).project_id
+    except Permanent as error:
+        raise UserError(f"SENTRY_DSN: {error}.", hint="Copy it from the project's Client Keys.") from None
+    reporter = Reporter(_client(dsn).capture_event, project, component)
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if isinstance(handler, ReportHandler)]:
         root.removeHandler(old)
