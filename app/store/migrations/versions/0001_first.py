@@ -36,6 +36,10 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("work_open", "work", ["state", "due_at", "subject"])
+    finished = sa.text("finished_at IS NOT NULL")
+    op.create_index(
+        "work_finished", "work", ["finished_at"], sqlite_where=finished, postgresql_where=finished
+    )
     op.create_table(
         "issues",
         sa.Column("issue_id", sa.String(64), primary_key=True),
