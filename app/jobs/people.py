@@ -64,8 +64,11 @@ class PeopleSteps:
 
     @guarded
     def hear(self, job_id: int, issue_id: str) -> Outcome:
-        """Keep what was said; what the same comment said before and says no longer is taken back."""
+        """Keep what was said; what the same comment said before and says no longer is taken back. One that
+        cannot be read changes nothing."""
         heard, stored = self._heard(job_id, self._payload(job_id)), self._stored(issue_id)
+        if heard.problem:
+            return go("a command that cannot be read")
         if heard.command is not None and heard.command.verb is Verb.AGAIN:
             self._store.corrections.lift(issue_id, Field.WRONG)
         said = [replace(one, author=heard.author, at=heard.at) for one in self._said(heard.command, issue_id)]

@@ -15,6 +15,9 @@ from .tables import corrections
 
 Clock = Callable[[], datetime]
 
+_TEACHING = [field.value for field in (*SPOKEN, Field.PRIORITY)]
+"""Fields that can change a verdict."""
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -83,8 +86,9 @@ class CorrectionRepository:
 
     def ever(self, issue_id: str) -> bool:
         """True where anything was ever said of the issue's verdict, retracted or not."""
+        spoken = corrections.c.field.in_(_TEACHING)
+        query = select(corrections.c.id).where(corrections.c.issue_id == issue_id, spoken).limit(1)
         with self._engine.connect() as connection:
-            query = select(corrections.c.id).where(corrections.c.issue_id == issue_id).limit(1)
             return connection.execute(query).first() is not None
 
     def ever_said(self, ref: str) -> bool:
@@ -106,10 +110,9 @@ class CorrectionRepository:
     def corrected_issues(self, since: datetime | None = None) -> list[CorrectedIssue]:
         """Issues whose verdict people corrected, the oldest correction first."""
         last = func.max(corrections.c.at)
-        fields = [field.value for field in SPOKEN | {Field.PRIORITY}]
         query = (
             select(corrections.c.issue_id, last.label("last"))
-            .where(*_standing(corrections.c.field.in_(fields)))
+            .where(*_standing(corrections.c.field.in_(_TEACHING)))
             .group_by(corrections.c.issue_id)
             .order_by(last, corrections.c.issue_id)
         )
