@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,13 +11,19 @@ from typing import Any
 from app.core.offline import RuleSet, compile_rules
 from app.core.owners import Directory
 from app.core.policy import Policy
+from app.core.prompt import PastCase
+from app.core.vocabulary import Category
+from app.models import make_model
+from app.models.ask import Send
+from app.models.base import Model
+from app.models.transport import Transport as ModelTransport
 from app.sentry.client import SentryClient
 from app.sentry.errors import Forbidden
 from app.sentry.ingest import Dsn, EnvelopeSender, ingest_hosts
 from app.sentry.tags import AnnotationTagWriter, TagWriter
 from app.sentry.transport import RequestsTransport, Transport
 from app.sentry.writer import Installation
-from app.settings import Settings
+from app.settings import Settings, TriageMode
 from app.store import Store, open_store, utc_now
 
 KEEP = 300.0
@@ -34,6 +40,9 @@ class Services:
     client: SentryClient
     tags: TagWriter
     rules: RuleSet
+    model: Model | None = None
+    """The model to ask; none where the offline classifier decides alone."""
+    send_to_model: Send = field(default_factory=lambda: ModelTransport().send)
     clock: Callable[[], datetime] = utc_now
     _kept: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
@@ -55,6 +64,10 @@ class Services:
         """Our own page on an issue; none where no public address is set."""
         public = self.settings.triage_public_url
         return f"{public}/issues/{issue_id}" if public else None
+
+    def past_cases(self, signature: str, category: Category) -> Sequence[PastCase]:
+        """The nearest corrections of people, as examples for a model."""
+        return ()
 
     def is_our_own(self, project_id: str) -> bool:
         """True for the project that our own ``SENTRY_DSN`` reports to: that could go round for ever."""
@@ -121,4 +134,17 @@ def build_services(
         clock=time.time,
         sleep=time.sleep,
     )
-    return Services(settings, policy, store, client, tags, compile_rules(policy.rule))
+    model = configured_model(settings)
+    return Services(settings, policy, store, client, tags, compile_rules(policy.rule), model)
+
+
+def configured_model(settings: Settings) -> Model | None:
+    """The model that TRIAGE_MODEL names, with its key; none for ``offline``. Raises ``UserError``."""
+    if settings.triage_model == "offline" or settings.triage_mode is TriageMode.OFFLINE:
+        return None
+    if settings.triage_model.startswith("anthropic:"):
+        settings.require("anthropic_api_key")
+        key, url = settings.anthropic_api_key, settings.anthropic_base_url
+    else:
+        key, url = settings.openai_api_key, settings.openai_base_url
+    return make_model(settings.triage_model, base_url=url, api_key=key.get_secret_value())

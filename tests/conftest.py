@@ -81,3 +81,11 @@ def store(database_url: str, vault: Vault) -> Iterator[Store]:
     migrate(opened.engine)
     yield opened
     opened.close()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--litellm",
+        metavar="PATH",
+        help="a litellm executable: runs the adapters against a real proxy (docs/litellm.md)",
+    )

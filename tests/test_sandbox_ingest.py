@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sandbox_support import START, Clock, envelope, event, gzipped, lab
+from sandbox_support import START, Clock, annotation, envelope, event, gzipped, lab
 
 from app.sandbox import SandboxSentry, create_app
 from app.sandbox.normalise import normalise
@@ -122,6 +122,32 @@ def test_the_legacy_store_endpoint(edge: Edge) -> None:
     answer = edge.post(gzipped(body), "/api/1/store/", **{"Content-Encoding": "gzip"})
     assert (answer.status_code, answer.get_json()) == (200, {"id": ID})
     assert edge.post(b"nonsense", "/api/1/store/").status_code == 400
+
+
+def test_accepted_is_not_yet_stored(edge: Edge) -> None:
+    waiting: list[Any] = []
+    edge.sandbox.ingestion.delay = 2.0
+    edge.sandbox.ingestion.later = lambda seconds, work: waiting.append((seconds, work))
+    assert edge.post(envelope(event())).status_code == 200
+    assert edge.sandbox.issues() == []
+    ((seconds, work),) = waiting
+    work()
+    assert (seconds, len(edge.sandbox.issues())) == (2.0, 1)
+
+
+def test_an_inbound_filter_discards_silently(edge: Edge) -> None:
+    edge.sandbox.ingestion.discard = lambda taken: taken.tag("component") == "payments"
+    assert edge.post(envelope(event())).status_code == 200
+    assert edge.post(envelope(event(tags={}))).status_code == 200
+    assert [issue["count"] for issue in edge.sandbox.issues()] == [1]
+
+
+def test_a_sentry_without_checksums_makes_a_stray_issue(edge: Edge) -> None:
+    edge.post(envelope(event()))
+    stored = edge.sandbox.issue(1).events[0]
+    edge.sandbox.ingestion.honours_checksum = False
+    edge.post(envelope(annotation(stored)))
+    assert [issue["count"] for issue in edge.sandbox.issues()] == [1, 1]
 
 
 # -- normalisation ---------------------------------------------------------------

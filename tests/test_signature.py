@@ -90,6 +90,12 @@ def test_a_build_hash_in_a_bundle_name_does_not_count() -> None:
     assert signature(one) == signature(other)
 
 
+def test_a_module_name_with_a_digit_is_not_a_build_hash() -> None:
+    one = _with_frames(Frame(module="shop.oauth2client", function="t", in_app=True))
+    other = _with_frames(Frame(module="shop.saml2client", function="t", in_app=True))
+    assert signature(other) != signature(one)
+
+
 @pytest.mark.parametrize("change", [{"level": "warning"}, {"environment": "staging"}, {"platform": "ruby"}])
 def test_what_a_verdict_rests_on_counts(change: dict[str, str]) -> None:
     assert signature(replace(BASE, **change)) != signature(BASE)

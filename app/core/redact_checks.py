@@ -80,6 +80,14 @@ def address(text: str) -> str | None:
     return "[private-ip]" if any(ip in net for net in _OURS if net.version == ip.version) else "[ip]"
 
 
+def ipv4(m: Match[str]) -> str | None:
+    """``Chrome/1.2.3.4`` is a version; Java's ``db.internal/10.0.0.5:5432`` is an address."""
+    found, text = address(m[0]), m.string
+    product = m.start() > 1 and text[m.start() - 1] == "/" and text[m.start() - 2].isalnum()
+    port = text[m.end() : m.end() + 1] == ":" and text[m.end() + 1 : m.end() + 2].isdigit()
+    return None if product and not port and found != "[private-ip]" else found
+
+
 def ipv6(m: Match[str]) -> str | None:
     """``Face::Add`` is Ruby and ``12:30:45`` a time: an address has digits and enough groups."""
     text = m[0]

@@ -45,6 +45,7 @@ _HARMLESS_LAST = frozenset((
     "length", "limit", "method", "middleware", "missing", "mode", "module", "name", "policy", "provider",
     "required", "rules", "scheme", "size", "state", "status", "strategy", "timeout", "ttl", "type", "types",
     "uri", "url", "valid", "validator", "version", "hint", "max", "min",
+    "detected", "failed", "failure", "mismatch", "store",
 ))  # fmt: skip
 """``token_count``, ``auth_method``, ``session_timeout``: about the secret, not the secret."""
 

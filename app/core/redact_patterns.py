@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from re import Match, Pattern
 
-from .redact_checks import address, bearer, card, email, iban, ipv6, random_looking
+from .redact_checks import bearer, card, email, iban, ipv4, ipv6, random_looking
 
 Replace = Callable[[Match[str]], str | None]
 """Gives the replacement, or None where a match turns out to be harmless."""
@@ -88,7 +88,8 @@ _LABEL = r"[^\s@<>\"'(),;:\[\]/\\={}|&?.!]"
 _PHONE = (
     r"(?<![\w+.:/-])(?:"
     r"\+\d{1,3}(?:[ .()-]{1,2}\d{1,4}){2,6}|\+\d{8,15}"
-    r"|\(\d{2,4}\) ?\d{3,4}[ -]\d{3,4}|\d{3}-\d{3}-\d{4}|0\d{1,2}[ -]\d{3,4}[ -]\d{3,4}|0[689]\d{8}"
+    r"|\(\d{2,4}\) ?\d{3,4}[ -]\d{3,4}|0\d{1,2}[ -]\d{3,4}[ -]\d{3,4}|0[689]\d{8}"
+    r"|(?:1-)?[2-9]\d{2}(?P<gap>[.-])[2-9]\d{2}(?P=gap)\d{4}|00\d{10,13}"
     r")(?![\w]|[.-]\d)"
 )
 _URL = r"(?P<head>://(?:[^\s?#\"'<>:]|:(?!//)){1,2048}+)"
@@ -114,7 +115,7 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "cookie",
         _after("head", "[cookie]"),
-        r"(?<![\w-])(?P<head>(?:set-)?cookies?[\"']?\s{0,3}:\s{0,3}[\"']?)",
+        r"(?<![\w-])(?P<head>(?:set-)?cookies?[\"']?\s{0,3}[:=]\s{0,3}[\"']?)",
         r"(?!\[)[\w.-]{1,80}=[^\"'\r\n]{1,4000}",
         flags=re.I,
     ),
@@ -180,8 +181,8 @@ AFTER_KEYS: tuple[Rule, ...] = (
     _rule("mac", "[mac]", r"(?<![\w:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:-])"),
     _rule(
         "ip",
-        lambda m: address(m[0]),
-        r"(?<![\w.+-])(?<![A-Za-z0-9]/)(?<!==)(?<!@)(?<!version )(?<!Version )",
+        ipv4,
+        r"(?<![\w.+-])(?<!==)(?<!@)(?<!version )(?<!Version )",
         r"(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d|-\w)",
     ),
     _rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from re import Match
 
@@ -12,6 +12,9 @@ from .redact_keys import key_kind
 from .redact_patterns import AFTER_KEYS, RULES, Rule
 
 PLACEHOLDER = {"secret": "[secret]", "personal": "[personal]"}
+
+
+_Decide = Callable[[Match[str]], tuple[str, str] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,30 @@ class Removal:
 
 
 _ASSIGNED = re.compile(
-    r"(?<![\w.-])(?P<key>[\w.-]{1,128})(?P<mid>\\?[\"']?\]?\s{0,3}(?:=>|:=|=|:)\s{0,3})"
-    r"(?P<value>\\?\"(?:[^\"\\\n]|\\.){0,4096}\\?\"?|\\?'(?:[^'\\\n]|\\.){0,4096}\\?'?|[^\s,;&\"'(){}\[\]<>]{1,4096})"
+    r"(?<![\w.-])(?P<key>[\w.-]{1,128})(?P<mid>\\?[\"']?\]?\s{0,3}(?:=>|:=|=|:(?!:))\s{0,3})"
+    r"(?P<value>[bBuUrRfF]{0,2}(?:\\?\"(?:[^\"\\\n]|\\.){0,4096}\\?\"?|\\?'(?:[^'\\\n]|\\.){0,4096}\\?'?)"
+    r"|[^\s,;&\"'(){}\[\]<>]{1,4096})"
 )
+_STATED = tuple(
+    re.compile(pattern, re.I)
+    for pattern in (
+        r"\((?P<key>[\w, ]{1,128})\)=\((?P<value>[^()\n]{1,1024})\)",  # Postgres: Key (username)=(jane)
+        r"duplicate entry '(?P<value>[^'\n]{1,1024})' for key '(?P<key>[\w.-]{1,128})'",  # MySQL
+        r"<(?P<key>[\w:.-]{1,64})>(?P<value>[^<>\n]{1,1024})(?=</)",
+        r"\b(?P<key>password|passwd|passphrase|secret|api key|access key|identified by)(?: is| was)? "
+        r"[\"'](?P<value>[^\s\"']{3,256})[\"']",
+        r"(?<!\S)--?(?P<key>[\w-]{4,64})[ \t]{1,3}(?P<value>[^\s-][^\s]{2,1024})",
+    )
+)
+"""Other ways in which databases, markup, prose and command lines say which value belongs to which key."""
+
 _CODE = re.compile(
     r"(?i)(?:self|this|request|req|os|process|settings|config|env|params|ctx|args|kwargs|data|app|cls)\b[.\[(]"
 )
+_CALLED = re.compile(r"(?=\w*[._]|[a-z]+[A-Z])[A-Za-z_][A-Za-z_.]*")
+_DONE = re.compile(r"[\"'\\]{0,2}\[[a-z-]{2,20}\]")
 _NOTHING = frozenset(
-    {
+    (
         "none",
         "null",
         "nil",
@@ -44,28 +63,39 @@ _NOTHING = frozenset(
         "expected",
         "required",
         "invalid",
-    }
+    )
 )
 _STRONG = frozenset({"password", "passwd", "pwd", "secret", "passphrase", "apikey"})
 
 
 def _assigned(m: Match[str]) -> tuple[str, str] | None:
     """``key=value``, ``"key": "value"`` with a denied key. Prose such as ``Unexpected token: foo`` stays."""
-    kind = key_kind(m["key"])
-    value, after = m["value"], m.string[m.end() : m.end() + 1]
-    if kind is None or value.lower() in _NOTHING or after in {"(", "["} or _CODE.match(value):
+    kind, value = key_kind(m["key"]), m["value"]
+    if kind is None or value.lower() in _NOTHING or _DONE.match(value) or _is_code(m):
         return None
-    if value.startswith("[") or (value[0] in "\"'" and value.strip("\"'\\").startswith("[")):
-        return None
-    quoted = value[0] in "\"'\\"
-    prose = ":" in m["mid"] and not quoted and m["mid"][0] not in "\"'\\"
+    opening = re.match(r"[A-Za-z]{0,2}(\\?[\"'])", value)
+    prose = ":" in m["mid"] and not opening and m["mid"][0] not in "\"'\\"
     if prose and not _secret_in_prose(m["key"], value, m.string[m.end() : m.end() + 2]):
         return None
-    edge = value[0] if quoted else ""
-    return (
-        kind,
-        f"{m['key']}{m['mid']}{edge}{PLACEHOLDER[kind]}{edge if quoted and value[-1] == edge else ''}",
-    )
+    edge = opening[1] if opening else ""
+    closing = edge if value.endswith(edge) else ""
+    return kind, f"{m['key']}{m['mid']}{edge}{PLACEHOLDER[kind]}{closing}"
+
+
+def _is_code(m: Match[str]) -> bool:
+    """A source line says where a secret comes from, not what it is: ``token = self.get_token()``."""
+    called = m.string[m.end() : m.end() + 1] in {"(", "["} and _CALLED.fullmatch(m["value"])
+    return bool(called or _CODE.match(m["value"]))
+
+
+def _stated(m: Match[str]) -> tuple[str, str] | None:
+    """The kind by the keys that are named; the rest of the match stays."""
+    names = "secret" if m["key"].lower() == "identified by" else m["key"]
+    kind = next((k for name in names.split(",") if (k := key_kind(name.strip()))), None)
+    if kind is None or _DONE.match(m["value"]):
+        return None
+    start, end = m.start("value") - m.start(), m.end("value") - m.start()
+    return kind, m[0][:start] + PLACEHOLDER[kind] + m[0][end:]
 
 
 def _secret_in_prose(key: str, value: str, after: str) -> bool:
@@ -89,18 +119,23 @@ def _apply(rules: Iterable[Rule], text: str, seen: Counter[str]) -> str:
     return text
 
 
-def redact_text(text: str) -> tuple[str, tuple[Removal, ...]]:
-    """The text without secrets and personal data, and how many of each kind went. Linear time."""
-    seen: Counter[str] = Counter()
-
+def _by_key(pattern: re.Pattern[str], decide: _Decide, text: str, seen: Counter[str]) -> str:
     def put(m: Match[str]) -> str:
-        hit = _assigned(m)
+        hit = decide(m)
         if hit is None:
             return m[0]
         seen[hit[0]] += 1
         return hit[1]
 
+    return pattern.sub(put, text)
+
+
+def redact_text(text: str) -> tuple[str, tuple[Removal, ...]]:
+    """The text without secrets and personal data, and how many of each kind went. Linear time."""
+    seen: Counter[str] = Counter()
     text = _apply(RULES, text, seen)
-    text = _ASSIGNED.sub(put, text)
+    text = _by_key(_ASSIGNED, _assigned, text, seen)
+    for pattern in _STATED:
+        text = _by_key(pattern, _stated, text, seen)
     text = _apply(AFTER_KEYS, text, seen)
     return text, tuple(Removal(kind, count) for kind, count in sorted(seen.items()) if count)

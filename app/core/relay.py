@@ -46,6 +46,11 @@ def subject(event_id: str) -> str:
     return f"event:{event_id}"
 
 
+def is_subject(text: str) -> bool:
+    """True for the name of a relayed event, as against an issue's id."""
+    return text.startswith("event:")
+
+
 def parse(payload: Mapping[str, Any]) -> RelayEvent:
     """Check the least that is needed; ``BadPayload`` says what is missing."""
     raw = payload.get("event_id")

@@ -78,7 +78,7 @@ def normalise_message(text: str) -> str:
     return text.strip()[:MAX_NORMALISED]
 
 
-_BUNDLE_HASH = re.compile(r"(?<=[.\-_~])(?=[0-9a-zA-Z]*\d)[0-9a-zA-Z]{6,40}(?=[.\-_~]|$)")
+_BUNDLE_HASH = re.compile(r"(?<=[.\-_~])(?=(?:[a-zA-Z]*\d){2})[0-9a-zA-Z]{6,40}(?=[.\-_~]|$)")
 _GENERATED = re.compile(r"(?<=[$@_])\d+|0x[0-9a-fA-F]+|(?<=\$)[0-9a-f]{6,}")
 
 

@@ -18,7 +18,7 @@ from app.core.policy import Policy, Route
 from app.core.vocabulary import Category, TagKey
 from app.errors import UserError
 from app.jobs.workflows import build_engine
-from app.sandbox.sandbox import MemberSpec, ProjectSpec, SandboxSentry
+from app.sandbox import MemberSpec, ProjectSpec, SandboxSentry
 from app.sandbox.server import SandboxServer
 from app.services import build_services
 from app.settings import Settings, fixed_settings

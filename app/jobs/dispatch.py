@@ -6,7 +6,7 @@ The workflow's id is a function of the row and its attempt, so that starting it 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from app.core.intake import Kind
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 MAX_CRASHES = 5
 """How often a job whose workflow ended in error is started again before it is given up."""
 
+AHEAD = 200
+"""How many rows are handed to the engine at a time, so that a backlog of days stays in our own table."""
+
 BUSY_DELAY = 1.0
 """Seconds until a row whose subject another workflow holds is looked at again."""
 
@@ -28,8 +31,8 @@ class Engine(Protocol):
     def enqueue(self, kind: Kind, workflow_id: str, job: Job) -> bool:
         """Start the workflow durably; False where another one holds the same subject."""
 
-    def status(self, workflow_id: str) -> str | None:
-        """``RUNNING``, ``LOST`` (it ended without settling its row) or none where it is not known."""
+    def statuses(self, workflow_ids: Sequence[str]) -> Mapping[str, str]:
+        """``RUNNING`` or ``LOST`` (it ended without settling its row) by id; nothing for what is unknown."""
 
 
 class Dispatcher:
@@ -40,11 +43,12 @@ class Dispatcher:
         self._engine = engine
         self._kinds = kinds
 
-    def dispatch(self, limit: int = 200) -> int:
+    def dispatch(self) -> int:
         """Start what is due; answers how many were started."""
         kinds = self._kinds()
         started = 0
-        for job in self._store.work.due(limit):
+        room = AHEAD - self._store.work.count("running")
+        for job in self._store.work.due(room) if room > 0 else ():
             if job.kind not in kinds:
                 continue
             workflow_id = workflow_name(job)
@@ -62,9 +66,10 @@ class Dispatcher:
         """Running rows whose workflow is unknown or lost are started again, or given up after
         ``MAX_CRASHES`` attempts; answers how many."""
         swept = 0
-        for job in self._store.work.running_since_before(grace):
-            workflow_id = job.workflow_id or workflow_name(job)
-            status = self._engine.status(workflow_id)
+        running = {job.workflow_id or workflow_name(job): job for job in self._running(grace)}
+        statuses = self._engine.statuses(list(running)) if running else {}
+        for workflow_id, job in running.items():
+            status = statuses.get(workflow_id)
             if status is None:
                 swept += 1
                 self._start(job, workflow_id)
@@ -72,6 +77,9 @@ class Dispatcher:
                 swept += 1
                 self._give_back(job, workflow_id)
         return swept
+
+    def _running(self, grace: float) -> list[Job]:
+        return self._store.work.running_since_before(grace)
 
     def _give_back(self, job: Job, workflow_id: str) -> None:
         if job.attempts + 1 >= MAX_CRASHES:

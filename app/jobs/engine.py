@@ -14,10 +14,10 @@ import socket
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, WorkflowSerializationFormat
+from dbos import DBOS, DBOSConfig, EnqueueOptions, WorkflowSerializationFormat
 from dbos import error as dbos_errors
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,10 +40,14 @@ POLL = 0.1
 BEAT = 1.0
 """Seconds between a worker's signs of life."""
 
+SWEEP = 3.0
+"""Seconds between looks for rows whose workflow was lost."""
+
 DEAD_AFTER = 6.0
 """Seconds of silence after which a worker's jobs are taken over."""
 
-Workflow = Callable[["JobEngine"], Callable[[int, str], Any]]
+Body = Callable[[int, str], str]
+"""A workflow: the row's id and its subject in, how it ended out."""
 
 
 def jobs_url(database_url: str) -> str:
@@ -79,7 +83,7 @@ class JobEngine:
         self,
         store: Store,
         database_url: str,
-        workflows: Mapping[Kind, Callable[[int, str], Any]],
+        workflows: Mapping[str, Body],
         *,
         queues: Mapping[str, Mapping[str, Any]],
         executor_id: str | None = None,
@@ -89,8 +93,9 @@ class JobEngine:
         self._url = jobs_url(database_url)
         self._bodies = workflows
         self._queues = queues
-        self._started: dict[Kind, Callable[[int, str], Any]] = {}
-        self._dispatcher = Dispatcher(store, self, lambda: frozenset(self._bodies))
+        self._dispatcher = Dispatcher(
+            store, self, lambda: frozenset(kind for kind in Kind if kind.value in self._bodies)
+        )
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -107,18 +112,18 @@ class JobEngine:
                 notification_listener_polling_interval_sec=POLL,
             )
         )
-        for kind, body in self._bodies.items():
-            register = DBOS.workflow(
-                name=kind.value,
+        for name, body in self._bodies.items():
+            DBOS.workflow(
+                name=name,
                 serialization_type=WorkflowSerializationFormat.PORTABLE,
                 max_recovery_attempts=20,
-            )
-            self._started[kind] = register(body)
+            )(body)
         self.beat()
         DBOS.launch()
         for name, options in self._queues.items():
             DBOS.register_queue(name, polling_interval_sec=POLL, on_conflict="always_update", **options)
-        for loop, interval in ((self._dispatcher.dispatch, POLL), (self._care, BEAT)):
+        loops = ((self._dispatcher.dispatch, POLL), (self._care, BEAT), (self._dispatcher.sweep, SWEEP))
+        for loop, interval in loops:
             thread = threading.Thread(target=self._repeat, args=(loop, interval), daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -133,18 +138,15 @@ class JobEngine:
 
     def enqueue(self, kind: Kind, workflow_id: str, job: Job) -> bool:
         try:
-            with SetWorkflowID(workflow_id), SetEnqueueOptions(deduplication_id=job.subject):
-                DBOS.enqueue_workflow("jobs", self._started[kind], job.id, job.subject)
+            enqueue(kind.value, workflow_id, "jobs", job.id, job.subject)
         except dbos_errors.DBOSQueueDeduplicatedError:
             return False
         return True
 
-    def status(self, workflow_id: str) -> str | None:
-        found = DBOS.get_workflow_status(workflow_id)
-        if found is None:
-            return None
-        alive = found.status in {"PENDING", "ENQUEUED", "DELAYED"}
-        return "RUNNING" if alive else "LOST"
+    def statuses(self, workflow_ids: Sequence[str]) -> Mapping[str, str]:
+        found = DBOS.list_workflows(workflow_ids=list(workflow_ids), load_input=False, load_output=False)
+        alive = {"PENDING", "ENQUEUED", "DELAYED"}
+        return {one.workflow_id: "RUNNING" if one.status in alive else "LOST" for one in found}
 
     def beat(self) -> None:
         self.store.workers.beat(self.executor_id, host=socket.gethostname(), pid=os.getpid())
@@ -163,7 +165,6 @@ class JobEngine:
     def _care(self) -> None:
         self.beat()
         self.recover()
-        self._dispatcher.sweep()
         self.store.workers.forget(older_than=3600)
 
     def _repeat(self, task: Callable[[], object], interval: float) -> None:
@@ -176,6 +177,19 @@ class JobEngine:
             except Exception:
                 log.exception("%s failed", getattr(task, "__name__", "a task"))
                 self._stop.wait(1.0)
+
+
+def enqueue(name: str, workflow_id: str, queue: str, job_id: int, subject: str) -> None:
+    """Put a workflow on a queue, once: a known id is not started again, a busy subject is refused."""
+    options = EnqueueOptions(
+        workflow_name=name,
+        queue_name=queue,
+        workflow_id=workflow_id,
+        deduplication_id=subject,
+        app_version=APPLICATION_VERSION,
+        serialization_type=WorkflowSerializationFormat.PORTABLE,
+    )
+    DBOS.enqueue_workflow_with_options(options, job_id, subject)
 
 
 def run_step(name: str, step: Callable[..., Outcome], *args: Any) -> Outcome:

@@ -12,18 +12,21 @@ from typing import Any
 from app.core import relay
 from app.core.classify import decide
 from app.core.digest import digest_event
+from app.core.intake import Intent, Kind
 from app.core.issue import Issue
 from app.core.offline import classify
 from app.core.plan import Around, plan
 from app.core.signature import signature
 from app.core.writes import Plan
-from app.errors import Permanent
+from app.errors import Permanent, Retryable
 from app.sentry.errors import NotFound
 from app.services import Services
+from app.settings import TriageMode
 from app.store.issues import StoredVerdict
 
 from .learned import NamedOwner, learn, named_owner, observe
 from .memory import write_memory
+from .model_steps import SAME_AGAIN
 from .outcome import Outcome, done, go, guarded
 
 
@@ -59,16 +62,30 @@ class TriageSteps:
         if not isinstance(payload, dict):
             raise Permanent("The relayed event cannot be opened: its encryption key is gone.")
         digest = digest_event(payload)
-        verdict = classify(digest, self._services.rules)
-        self._store.verdicts.add(
+        self._store.issues.save_read(
             subject,
-            verdict,
             project=str(payload.get("project") or "")[:100],
+            short_id="",
+            status="",
             signature=signature(digest),
-            reason="relayed event",
+            first_seen=None,
+            last_seen=None,
+            digest=digest,
+            extra={"title": digest.title, "event_id": digest.event_id},
         )
-        issue_id = relay.issue_of(payload)
-        return go(issue_id or "") if issue_id else done("triaged", "no issue is named: nothing to write to")
+        return go()
+
+    @guarded
+    def hand_on(self, job_id: int, subject: str) -> Outcome:
+        """The issue that a relayed event names gets a job of its own."""
+        self._store.issues.set_state(subject, "triaged")
+        payload = self._store.work.payload(job_id)
+        issue_id = relay.issue_of(payload) if isinstance(payload, dict) else None
+        if issue_id is None:
+            return done("triaged", "no issue is named: nothing to write to")
+        intent = Intent(Kind.TRIAGE, issue_id, "relay")
+        self._store.work.add(intent, dedupe=f"relay:{job_id}:{issue_id}")
+        return done("triaged", f"its issue {issue_id} is triaged too")
 
     @guarded
     def decide(self, job_id: int, issue_id: str) -> Outcome:
@@ -84,7 +101,19 @@ class TriageSteps:
         digest, _ = content
         offline = classify(digest, self._services.rules)
         known = learn(self._store, stored, fresh=fresh)
-        decision = decide(known.machine or offline, correction=known.correction, before=known.before)
+        seen = known.own if known.correction is not None else None
+        decision = decide(
+            seen or offline,
+            correction=known.correction,
+            before=known.before,
+            own=known.own,
+            model=self._services.model is not None,
+            always_model=self._services.settings.triage_mode is TriageMode.MODEL,
+        )
+        if decision.ask_model:
+            if self._store.calls.under_way(stored.signature):
+                raise Retryable("the model is being asked about the same error", after=SAME_AGAIN)
+            return go(decision.reason, ask_model=True)
         self._store.verdicts.add(
             issue_id,
             decision.verdict,

@@ -5,21 +5,29 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
 
 from dbos import DBOS
 
+from app.core import relay
 from app.core.intake import Intent, Kind
 from app.services import Services
 from app.settings import WriteMode
 
-from .engine import JobEngine, run_step
+from .engine import Body, JobEngine, enqueue, run_step
+from .model_steps import ModelSteps
 from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
 from .people import PeopleSteps
 from .steps import TriageSteps
 from .write_steps import WriteSteps
 
 Step = Callable[[int, str], Outcome]
+ASK = "ask"
+MODEL_QUEUE = "model"
+MODEL_CONCURRENCY = 32
+"""Calls at a time in each worker: a call waits for the network, not for a processor."""
+
+MARGIN = 0.9
+"""Share of the provider's calls a minute that we use: starts jitter."""
 
 LONGEST_WAIT = 600.0
 """Seconds between two attempts at the most."""
@@ -40,64 +48,71 @@ class Workflows:
         self._write = WriteSteps(services)
         self._people = PeopleSteps(services, self._read)
 
-    def bodies(self) -> Mapping[Kind, Callable[[int, str], Any]]:
-        return {
-            Kind.TRIAGE: self.triage(),
-            Kind.RELAY: self.relay(),
-            Kind.CORRECT: self.correct(),
-            Kind.OBSERVE: self.observe(),
+    def bodies(self) -> Mapping[str, Body]:
+        """By the name under which DBOS knows them: the kinds of work, and ``ask``."""
+        read, people = self._read, self._people
+        heard = (people.listen, read.read, people.hear, people.decide_again)
+        bodies: dict[str, Body] = {
+            Kind.TRIAGE.value: self._way((read.read, read.decide)),
+            Kind.RELAY.value: self._way((read.read_relay, read.decide)),
+            Kind.CORRECT.value: self._way(heard),
+            Kind.OBSERVE.value: self._way((people.known, read.read, read.decide)),
         }
+        if self._services.model is not None:
+            bodies[ASK] = self.ask(ModelSteps(self._services, self._services.model))
+        return bodies
 
-    def triage(self) -> Callable[[int, str], str]:
-        """Read the issue, decide, and write."""
-        steps = (self._read.read, self._read.decide, *self._writes())
+    def _way(self, first: Sequence[Step]) -> Body:
+        """Where a model is to be asked, ``ask`` goes on after ``first``."""
 
-        def triage(job_id: int, issue_id: str) -> str:
-            return self._settle(job_id, issue_id, self._run(steps, job_id, issue_id))
+        def way(job_id: int, subject: str) -> str:
+            decided = self._run(first, job_id, subject)
+            if decided.get("ask_model"):
+                return self._hand_to_model(job_id, subject)
+            if decided["next"] == GO:
+                decided = self._run(self._rest(subject), job_id, subject)
+            return self._settle(job_id, subject, decided)
 
-        return triage
+        return way
 
-    def relay(self) -> Callable[[int, str], str]:
-        """Decide on a relayed event; where it names an issue, write there too."""
+    def ask(self, model: ModelSteps) -> Body:
+        """Ask the model and write. It has a queue of its own, which counts the calls a minute over all
+        workers; a model that is slow holds nobody else up."""
 
-        def relay(job_id: int, subject: str) -> str:
-            outcome = run_step("read_relay", self._read.read_relay, job_id, subject)
-            if outcome["next"] == GO:
-                outcome = self._hand_on(job_id, outcome["reason"])
-            return self._settle(job_id, subject, outcome)
+        def ask(job_id: int, subject: str) -> str:
+            return self._settle(
+                job_id, subject, self._run((model.ask, *self._rest(subject)), job_id, subject)
+            )
 
-        return relay
+        return ask
 
-    def correct(self) -> Callable[[int, str], str]:
-        """A person's comment or form: keep it, decide again, write, and answer in our comment."""
-        people = self._people
-        steps = (people.listen, self._read.read, people.hear, people.decide_again)
-        written = self._writes_by_hand(people.plan_answer)
+    def _hand_to_model(self, job_id: int, issue_id: str) -> str:
+        workflow_id = DBOS.workflow_id or ""
+        asking = f"{workflow_id}:{ASK}"
 
-        def correct(job_id: int, issue_id: str) -> str:
-            return self._settle(job_id, issue_id, self._run((*steps, *written), job_id, issue_id))
+        def hand_over() -> Outcome:
+            self._store.work.hand_over(job_id, workflow_id, asking)
+            return done("asking")
 
-        return correct
+        run_step("hand_over", hand_over)
+        enqueue(ASK, asking, MODEL_QUEUE, job_id, issue_id)
+        return "asking"
 
-    def observe(self) -> Callable[[int, str], str]:
-        """A person changed the issue, or corrected the same error elsewhere."""
-        steps = (self._people.known, self._read.read, self._read.decide)
-        written = self._writes_by_hand(self._read.plan)
+    def _rest(self, subject: str) -> Sequence[Step]:
+        """What follows a verdict: a relayed event hands on, an issue is written to. Where a person's word is
+        behind it, they are answered, tags do not wait a day, and the same error elsewhere learns from it.
 
-        def observe(job_id: int, issue_id: str) -> str:
-            return self._settle(job_id, issue_id, self._run((*steps, *written), job_id, issue_id))
+        The kind of work is the first part of the workflow's id, also of the ``ask`` that goes on with it.
+        """
+        kind = (DBOS.workflow_id or "").partition(":")[0]
+        if relay.is_subject(subject):
+            return (self._read.hand_on,)
+        if kind not in (Kind.CORRECT, Kind.OBSERVE):
+            return self._writes(self._read.plan, self._write.tags, self._write.close)
+        plan = self._people.plan_answer if kind == Kind.CORRECT else self._read.plan
+        return self._writes(plan, self._write.tags_by_hand, self._people.teach, self._write.close)
 
-        return observe
-
-    def _writes(self) -> Sequence[Step]:
-        write = self._write
-        return self._unless_shadow(self._read.plan, write.tags, write.close)
-
-    def _writes_by_hand(self, plan: Step) -> Sequence[Step]:
-        """The same where a person's word is behind it: tags do not wait a day, and others learn from it."""
-        return self._unless_shadow(plan, self._write.tags_by_hand, self._people.teach, self._write.close)
-
-    def _unless_shadow(self, plan: Step, tags: Step, *after: Step) -> Sequence[Step]:
+    def _writes(self, plan: Step, tags: Step, *after: Step) -> Sequence[Step]:
         if self._services.settings.triage_write is WriteMode.SHADOW:
             return (plan, *after)
         return (plan, self._write.fields, self._write.annotation, self._write.comment, tags, *after)
@@ -109,16 +124,6 @@ class Workflows:
             if outcome["next"] != GO:
                 break
         return outcome
-
-    def _hand_on(self, job_id: int, issue_id: str) -> Outcome:
-        """The issue that a relayed event names gets a job of its own."""
-
-        def enqueue() -> Outcome:
-            intent = Intent(Kind.TRIAGE, issue_id, "relay")
-            self._store.work.add(intent, dedupe=f"relay:{job_id}:{issue_id}")
-            return done("triaged", f"its issue {issue_id} is triaged too")
-
-        return run_step("hand_on", enqueue)
 
     def _settle(self, job_id: int, subject: str, outcome: Outcome) -> str:
         """The last step of all: the row of work says how it ended, or when it is tried again."""
@@ -174,10 +179,17 @@ def wait_before(attempts: int, asked: float | None) -> float:
 def build_engine(services: Services, *, executor_id: str | None = None) -> JobEngine:
     """The job engine over the workflows, not yet launched."""
     concurrency = services.settings.triage_worker_concurrency
+    calls = max(1, int(services.settings.triage_model_rpm * MARGIN))
     return JobEngine(
         services.store,
         services.settings.database_url,
         Workflows(services).bodies(),
-        queues={"jobs": {"worker_concurrency": concurrency}},
+        queues={
+            "jobs": {"worker_concurrency": concurrency},
+            MODEL_QUEUE: {
+                "worker_concurrency": MODEL_CONCURRENCY,
+                "limiter": {"limit": calls, "period": 60.0},
+            },
+        },
         executor_id=executor_id,
     )

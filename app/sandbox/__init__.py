@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from .faults import Fault, Faults
 from .hooks import Chaos, Delivery, Hooks
-from .sandbox import DEFAULT_MEMBERS, DEFAULT_SCOPES, MemberSpec, ProjectSpec, SandboxSentry, TokenSpec
+from .ingestion import Ingestion
+from .sandbox import SandboxSentry
 from .server import SandboxServer
+from .specs import DEFAULT_MEMBERS, DEFAULT_SCOPES, MemberSpec, ProjectSpec, TokenSpec
 from .state import Version
 from .web import create_app
 
@@ -27,6 +29,7 @@ __all__ = [
     "Fault",
     "Faults",
     "Hooks",
+    "Ingestion",
     "MemberSpec",
     "ProjectSpec",
     "SandboxSentry",

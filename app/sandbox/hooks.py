@@ -86,12 +86,16 @@ def send_with_requests(url: str, body: bytes, headers: Mapping[str, str], timeou
 
 
 class Hooks:
-    """Listens to the state and delivers. ``deliveries`` is the request log, newest last."""
+    """Listens to the state and delivers. ``deliveries`` is the request log, newest last.
+
+    ``timeout``: seconds; Sentry has an override per organisation too.
+    """
 
     def __init__(
         self, state: State, *, send: Send = send_with_requests, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self.chaos = Chaos()
+        self.timeout = TIMEOUT if state.modern else TIMEOUT_23_7
         self.deliveries: deque[Delivery] = deque(maxlen=_KEPT_DELIVERIES)
         self._state = state
         self._send = send
@@ -119,8 +123,8 @@ class Hooks:
                 self.deliveries.append(dropped)
                 continue
             delay = self.chaos.random.uniform(0, self.chaos.spread) if self.chaos.spread else 0.0
-            future = self._pool.submit(self._deliver, app, resource, action, body, seed, delay)
-            with self._pending_lock:
+            with self._pending_lock:  # so that ``flush`` never sees it neither queued nor done
+                future = self._pool.submit(self._deliver, app, resource, action, body, seed, delay)
                 self._pending.add(future)
             future.add_done_callback(self._forget)
 
@@ -134,8 +138,7 @@ class Hooks:
         headers = self._headers(app, resource, body, seed)
         started, status, error = time.perf_counter(), 0, ""
         try:
-            timeout = TIMEOUT if self._state.modern else TIMEOUT_23_7
-            status = self._send(app.webhook_url or "", body, headers, timeout)
+            status = self._send(app.webhook_url or "", body, headers, self.timeout)
         except requests.RequestException as problem:
             error = type(problem).__name__
         ms = (time.perf_counter() - started) * 1000

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from . import effects
 from .formats import moment
-from .model import Key, Project
+from .model import Event, Key, Project
 from .normalise import BadEvent, normalise
 from .problems import Problem
 from .state import State
@@ -157,6 +157,8 @@ def _store(
 ) -> str:
     received = state.now()
     _take_quota(key, received)
+    if not state.ingestion.honours_checksum:
+        payload = {name: value for name, value in payload.items() if name != "checksum"}
     size = len(json.dumps(payload, default=str))
     try:
         event = normalise(
@@ -164,8 +166,22 @@ def _store(
         )
     except BadEvent as problem:
         raise Problem(400, {"detail": str(problem)}) from problem
-    effects.store(state, event)
+    _keep(state, event)
     return event.id
+
+
+def _keep(state: State, event: Event) -> None:
+    if state.ingestion.discard(event):
+        return
+    if not state.ingestion.delay:
+        effects.store(state, event)
+        return
+
+    def store() -> None:
+        with state.lock:
+            effects.store(state, event)
+
+    state.ingestion.later(state.ingestion.delay, store)
 
 
 def _take_quota(key: Key, now: datetime) -> None:

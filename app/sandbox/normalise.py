@@ -46,14 +46,7 @@ def normalise(
     data = dict(payload)
     errors: list[dict[str, Any]] = []
     data["event_id"] = event_id(data.get("event_id"))
-    data["level"] = level(data.get("level"))
-    data["platform"] = data.get("platform") if isinstance(data.get("platform"), str) else "other"
-    data["logentry"] = logentry(data)
-    data["exception"] = exception(data.get("exception"))
-    data["stacktrace"] = stacktrace(data.get("stacktrace"))
-    data["fingerprint"] = data["fingerprint"] if isinstance(data.get("fingerprint"), list) else None
-    for key in _MAPPINGS:
-        data[key] = data[key] if isinstance(data.get(key), Mapping) else None
+    data |= interfaces(data)
     at = timestamp(data.get("timestamp"), received, sent_at, errors)
     pairs = client_tags(data.get("tags"), modern=modern, errors=errors)
     environment = data.get("environment") or dict(pairs).get("environment")
@@ -79,6 +72,21 @@ def normalise(
         metadata=metadata,
         size=size,
     )
+
+
+def interfaces(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts whose form the rest relies on; what has another form becomes null."""
+    found: dict[str, Any] = {
+        "level": level(data.get("level")),
+        "platform": data["platform"] if isinstance(data.get("platform"), str) else "other",
+        "logentry": logentry(data),
+        "exception": exception(data.get("exception")),
+        "stacktrace": stacktrace(data.get("stacktrace")),
+        "fingerprint": data["fingerprint"] if isinstance(data.get("fingerprint"), list) else None,
+    }
+    for key in _MAPPINGS:
+        found[key] = data[key] if isinstance(data.get(key), Mapping) else None
+    return found
 
 
 def event_id(value: Any) -> str:

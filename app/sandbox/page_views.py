@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -37,7 +38,12 @@ def author(user: User | None) -> str:
 
 
 def list_row(issue: Issue) -> dict[str, Any]:
-    return {"issue": issue, "assignee": who(issue.assignee), "tags": _own_tags(issue)}
+    return {
+        "issue": issue,
+        "assignee": who(issue.assignee),
+        "tags": _own_tags(issue),
+        "linked": _linked(issue),
+    }
 
 
 def _own_tags(issue: Issue) -> list[tuple[str, str]]:
@@ -48,6 +54,12 @@ def _own_tags(issue: Issue) -> list[tuple[str, str]]:
             {key: value for key, value in event.tags if "." in key and event.data["platform"] == "other"}
         )
     return sorted(found.items())
+
+
+def _linked(issue: Issue) -> list[tuple[str, str]]:
+    """(name, address); Sentry stores the name escaped, the template escapes again; only the web is linked."""
+    links = [(html.unescape(link.display_name), link.web_url) for link in issue.externals]
+    return [(name, url if url.startswith(("http://", "https://")) else "#") for name, url in links]
 
 
 def detail_view(state: State, issue: Issue) -> dict[str, Any]:
@@ -61,7 +73,7 @@ def detail_view(state: State, issue: Issue) -> dict[str, Any]:
         "message": latest.message if latest else "",
         "tags": _tags(issue),
         "entries": [_entry(state, entry) for entry in reversed(issue.activity)],
-        "linked": [(link.display_name.replace("&amp;", "&"), link.web_url) for link in issue.externals],
+        "linked": _linked(issue),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,57 +11,21 @@ from . import effects, payloads, serialize
 from .components import Components, Transport, send_component
 from .faults import Faults
 from .hooks import Hooks, Send, send_with_requests
+from .ingestion import Ingestion
 from .limits import Limits
 from .model import Event, Issue, Key, Member, Project
 from .normalise import normalise
 from .people import Person
+from .specs import (
+    DEFAULT_MEMBERS,
+    DEFAULT_PROJECTS,
+    DEFAULT_SCOPES,
+    DEFAULT_TEAMS,
+    MemberSpec,
+    ProjectSpec,
+    TokenSpec,
+)
 from .state import Clock, State, Version
-
-DEFAULT_SCOPES = (
-    "org:read",
-    "project:read",
-    "team:read",
-    "member:read",
-    "event:read",
-    "event:write",
-)
-
-
-@dataclass(frozen=True)
-class MemberSpec:
-    email: str
-    name: str
-    role: str = "member"
-    pending: bool = False
-
-
-@dataclass(frozen=True)
-class ProjectSpec:
-    slug: str
-    platform: str | None = "python"
-    teams: tuple[str, ...] = ("backend",)
-
-
-@dataclass(frozen=True)
-class TokenSpec:
-    """``person``: e-mail of whose token it is; None: the integration's own."""
-
-    value: str
-    scopes: tuple[str, ...] = DEFAULT_SCOPES
-    person: str | None = None
-
-
-DEFAULT_MEMBERS = (
-    MemberSpec("maya@example.test", "Maya Okafor", "owner"),
-    MemberSpec("jonas@example.test", "Jonas Weber"),
-    MemberSpec("lin@example.test", "Lin Zhao"),
-)
-DEFAULT_PROJECTS = (ProjectSpec("shop-api"), ProjectSpec("shop-web", "javascript", ("frontend",)))
-DEFAULT_TEAMS: Mapping[str, tuple[str, ...]] = {
-    "backend": ("maya@example.test", "jonas@example.test"),
-    "database": ("maya@example.test",),
-    "frontend": ("lin@example.test",),
-}
 
 
 def utc_now() -> datetime:
@@ -100,14 +63,7 @@ class SandboxSentry:
         self.faults = Faults(seed=seed)
         self.limits = Limits()
         self.hooks = Hooks(self.state, send=send)
-        for member in members:
-            self.state.add_member(member.email, member.name, member.role, pending=member.pending)
-        for slug, emails in teams.items():
-            users = [user for email in emails if (user := self.state.user_named(email))]
-            self.state.add_team(slug, users)
-        by_slug = {team.slug: team for team in self.state.teams.values()}
-        for project in projects:
-            self.state.add_project(project.slug, [by_slug[slug] for slug in project.teams], project.platform)
+        self._populate(members, teams, projects)
         self.app = self.state.add_app(
             app_name,
             scopes=DEFAULT_SCOPES,
@@ -122,6 +78,20 @@ class SandboxSentry:
         self.token = next((spec.value for spec in specs if spec.person is None), specs[0].value)
         self.components = Components(self.state, self.app, component_transport)
 
+    def _populate(
+        self,
+        members: Sequence[MemberSpec],
+        teams: Mapping[str, Sequence[str]],
+        projects: Sequence[ProjectSpec],
+    ) -> None:
+        for member in members:
+            self.state.add_member(member.email, member.name, member.role, pending=member.pending)
+        for slug, emails in teams.items():
+            self.state.add_team(slug, [user for email in emails if (user := self.state.user_named(email))])
+        by_slug = {team.slug: team for team in self.state.teams.values()}
+        for project in projects:
+            self.state.add_project(project.slug, [by_slug[slug] for slug in project.teams], project.platform)
+
     def _add_token(self, spec: TokenSpec) -> None:
         user = self.app.proxy if spec.person is None else self.state.user_named(spec.person)
         if user is None:
@@ -129,6 +99,11 @@ class SandboxSentry:
         self.state.add_token(spec.value, user, spec.scopes)
 
     # -- what is there ---------------------------------------------------------
+
+    @property
+    def ingestion(self) -> Ingestion:
+        """Knobs: late or discarded events, a Sentry that ignores ``checksum``."""
+        return self.state.ingestion
 
     @property
     def client_secret(self) -> str:

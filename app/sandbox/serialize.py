@@ -12,9 +12,11 @@ from typing import Any
 from .effects import release_range
 from .formats import iso, seconds
 from .model import Activity, App, Event, External, Issue, Project, Snooze, Team, User
+from .serialize_release import release
 from .state import State
 
 Json = dict[str, Any]
+_SEER = ("seerFixabilityScore", "seerAutofixLastTriggered", "seerExplorerAutofixLastTriggered")
 
 
 def user(person: User, *, own: bool = False) -> Json:
@@ -138,8 +140,23 @@ def metadata(state: State, issue: Issue) -> Json:
 
 def issue(state: State, group: Issue, viewer: User | None = None) -> Json:
     """The row of an issue: the answer to a PUT, and the base of every longer form."""
-    reason = group.subscribers.get(viewer.id) if viewer else None
-    shown: Json = {
+    shown = {**_identity(state, group), **_standing(state, group, viewer)}
+    if state.modern:
+        shown["priority"] = group.priority
+        shown["priorityLockedAt"] = iso(group.priority_locked_at)
+        shown |= dict.fromkeys(_SEER)
+    latest = group.latest
+    return shown | {
+        "isUnhandled": bool(latest and latest.tag("handled") == "no"),
+        "count": str(group.count),
+        "userCount": len(group.users),
+        "firstSeen": iso(group.first_seen),
+        "lastSeen": iso(group.last_seen),
+    }
+
+
+def _identity(state: State, group: Issue) -> Json:
+    return {
         "id": str(group.id),
         "shareId": None,
         "shortId": group.short_id,
@@ -156,6 +173,12 @@ def issue(state: State, group: Issue, viewer: User | None = None) -> Json:
         "project": project_ref(group.project),
         "type": group.type,
         "metadata": metadata(state, group),
+    }
+
+
+def _standing(state: State, group: Issue, viewer: User | None) -> Json:
+    reason = group.subscribers.get(viewer.id) if viewer else None
+    return {
         "numComments": len(group.notes),
         "assignedTo": actor(group.assignee),
         "isBookmarked": bool(viewer and viewer.id in group.bookmarks),
@@ -166,19 +189,6 @@ def issue(state: State, group: Issue, viewer: User | None = None) -> Json:
         "issueType": "error",
         "issueCategory": "error",
     }
-    if state.modern:
-        shown["priority"] = group.priority
-        shown["priorityLockedAt"] = iso(group.priority_locked_at)
-        shown |= dict.fromkeys(
-            ("seerFixabilityScore", "seerAutofixLastTriggered", "seerExplorerAutofixLastTriggered")
-        )
-    latest = group.latest
-    shown["isUnhandled"] = bool(latest and latest.tag("handled") == "no")
-    shown["count"] = str(group.count)
-    shown["userCount"] = len(group.users)
-    shown["firstSeen"] = iso(group.first_seen)
-    shown["lastSeen"] = iso(group.last_seen)
-    return shown
 
 
 def issue_detail(state: State, group: Issue, viewer: User | None, expand: Iterable[str] = ()) -> Json:
@@ -214,42 +224,6 @@ def buckets(events: Iterable[Event], now: datetime, step: timedelta, count: int)
     last = int(now.timestamp()) // width * width
     tally = Counter(int(event.at.timestamp()) // width * width for event in events)
     return [[at, tally[at]] for at in range(last - (count - 1) * width, last + 1, width)]
-
-
-def release(state: State, version: str | None, project: Project) -> Json | None:
-    known = state.releases.get(version or "")
-    if known is None:
-        return None
-    package, _, number = known.version.rpartition("@")
-    info = {"package": package or None, "version": {"raw": number}, "description": number, "buildHash": None}
-    return {
-        "id": known.id,
-        "version": known.version,
-        "status": "open",
-        "shortVersion": known.version,
-        "versionInfo": info,
-        **dict.fromkeys(("ref", "url", "dateReleased", "owner", "lastCommit", "lastDeploy", "userAgent")),
-        "dateCreated": iso(known.created),
-        "data": {},
-        "newGroups": known.new_groups,
-        "commitCount": 0,
-        "deployCount": 0,
-        "authors": [],
-        "projects": [
-            {
-                "id": project.id,
-                "slug": project.slug,
-                "name": project.name,
-                "newGroups": known.new_groups,
-                "platform": project.platform,
-                "platforms": [],
-                "hasHealthData": False,
-            }
-        ],
-        "firstEvent": iso(seconds(known.first_event)),
-        "lastEvent": iso(seconds(known.last_event)),
-        "currentProjectMeta": {},
-    }
 
 
 def tag_name(key: str) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 from . import derive
 from .formats import iso, moment, seconds
 from .model import Event, Issue
-from .serialize import release
+from .serialize_release import release
 from .state import State
 
 Json = dict[str, Any]
+_META = ("message", "user", "contexts", "sdk", "context", "packages")
+_ENHANCEMENTS = "eJybzDRxc15qeXFJZU6qlZGBkbGugaGuoeEEAHJMCAM"
 _FRAME_NULLS = ("package", "platform", "instructionAddr", "symbolAddr")
 
 
@@ -37,8 +39,20 @@ def light(event: Event, issue: Issue) -> Json:
 
 def full(state: State, event: Event, issue: Issue, *, neighbours: bool = True) -> Json:
     """``GET …/events/{latest|<id>}/``; without ``neighbours`` as inside ``/hashes/``."""
+    shown = {**_head(event, issue), **_body(state, event)}
+    if neighbours:
+        before, after = _neighbours(event, issue)
+        shown["release"] = release(state, event.data["release"], event.project)
+        shown |= {"userReport": None, "sdkUpdates": []}
+        if state.modern:
+            shown["resolvedWith"] = []
+        shown |= {"nextEventID": after, "previousEventID": before}
+    return shown
+
+
+def _head(event: Event, issue: Issue) -> Json:
     data = event.data
-    shown: Json = {
+    return {
         "id": event.id,
         "groupID": str(issue.id),
         "eventID": event.id,
@@ -54,39 +68,30 @@ def full(state: State, event: Event, issue: Issue, *, neighbours: bool = True) -
         "sdk": _sdk(data),
         "context": data.get("extra") or {},
         "packages": data.get("modules") or {},
+    }
+
+
+def _body(state: State, event: Event) -> Json:
+    metadata = event.metadata if state.modern else {**event.metadata, "display_title_with_tree_label": False}
+    return {
         "type": event.type,
-        "metadata": event.metadata
-        if state.modern
-        else {**event.metadata, "display_title_with_tree_label": False},
+        "metadata": metadata,
         "tags": tags(event),
-        "platform": data["platform"],
+        "platform": event.data["platform"],
         "dateReceived": iso(event.received),
-        "errors": [
-            {"type": e["type"], "message": e["type"].replace("_", " "), "data": e} for e in data["errors"]
-        ],
+        "errors": [_error(error) for error in event.data["errors"]],
         "occurrence": None,
-        "_meta": {
-            "entries": {},
-            **dict.fromkeys(("message", "user", "contexts", "sdk", "context", "packages")),
-            "tags": {},
-        },
+        "_meta": {"entries": {}, **dict.fromkeys(_META), "tags": {}},
         "crashFile": None,
         "culprit": event.culprit,
         "dateCreated": iso(seconds(event.at)),
         "fingerprints": list(event.hashes),
-        "groupingConfig": {
-            "id": "newstyle:2023-01-11",
-            "enhancements": "eJybzDRxc15qeXFJZU6qlZGBkbGugaGuoeEEAHJMCAM",
-        },
+        "groupingConfig": {"id": "newstyle:2023-01-11", "enhancements": _ENHANCEMENTS},
     }
-    if neighbours:
-        before, after = _neighbours(event, issue)
-        shown["release"] = release(state, data["release"], event.project)
-        shown |= {"userReport": None, "sdkUpdates": []}
-        if state.modern:
-            shown["resolvedWith"] = []
-        shown |= {"nextEventID": after, "previousEventID": before}
-    return shown
+
+
+def _error(error: Mapping[str, Any]) -> Json:
+    return {"type": error["type"], "message": error["type"].replace("_", " "), "data": dict(error)}
 
 
 def _neighbours(event: Event, issue: Issue) -> tuple[str | None, str | None]:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from .formats import slugify
+from .ingestion import Ingestion
 from .model import Activity, App, Event, Issue, Key, Member, Project, Release, Team, Token, User
 
 Clock = Callable[[], datetime]
@@ -60,6 +61,7 @@ class State:
         self.events: dict[tuple[int, str], Event] = {}
         self.issue_of: dict[tuple[int, str], Issue] = {}
         self.releases: dict[str, Release] = {}
+        self.ingestion = Ingestion()
         self.listeners: list[Callable[[Happening], None]] = []
         self._numbers: dict[str, int] = defaultdict(int)
 

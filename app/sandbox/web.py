@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from . import ingest_http, pages
@@ -34,8 +34,6 @@ def create_app(sandbox: SandboxSentry) -> Flask:
 
 
 def _sandbox() -> SandboxSentry:
-    from flask import current_app
-
     found: SandboxSentry = current_app.extensions["sandbox"]
     return found
 

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from app.settings import Settings
 
 from .annotations import AnnotationRepository
+from .calls import ModelCallRepository
 from .corrections import CorrectionRepository
 from .engine import make_engine
 from .facts import FactRepository
@@ -34,6 +35,7 @@ class Store:
         self.verdicts = VerdictRepository(engine, vault, clock)
         self.writes = WriteLog(engine, vault, clock)
         self.annotations = AnnotationRepository(engine, clock)
+        self.calls = ModelCallRepository(engine, clock)
         self.corrections = CorrectionRepository(engine, clock)
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)

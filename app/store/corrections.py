@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core.corrections import SPOKEN, Field, Said
 
-from .tables import corrections
+from .tables import corrections, issues
 
 Clock = Callable[[], datetime]
 
@@ -96,6 +96,23 @@ class CorrectionRepository:
         query = select(corrections.c.id).where(corrections.c.dedupe.like(f"{ref}:%")).limit(1)
         with self._engine.connect() as connection:
             return connection.execute(query).first() is not None
+
+    def pupils(self, signature: str, *, but_not: str, limit: int) -> list[str]:
+        """Ids of the other unresolved issues with this signature that have a verdict, the last seen first."""
+        query = (
+            select(issues.c.issue_id)
+            .where(
+                issues.c.signature == signature,
+                issues.c.signature != "",
+                issues.c.issue_id != but_not,
+                issues.c.version > 0,
+                issues.c.status == "unresolved",
+            )
+            .order_by(issues.c.last_seen.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
 
     def learned(self, issue_id: str, signature: str) -> int:
         """How many times people corrected the verdict of this issue or of the same error elsewhere."""

@@ -45,6 +45,7 @@ class StoredVerdict:
     issue_id: str
     version: int
     project: str
+    signature: str
     reason: str
     created_at: datetime
     verdict: Verdict
@@ -133,23 +134,6 @@ class IssueRepository:
             rows = connection.execute(select(issues).where(issues.c.issue_id.in_(issue_ids))).all()
         return {row.issue_id: _issue(row) for row in rows}
 
-    def alike(self, signature: str, *, but_not: str, limit: int) -> list[str]:
-        """Ids of unresolved issues with this signature that we triaged, the last seen first."""
-        query = (
-            select(issues.c.issue_id)
-            .where(
-                issues.c.signature == signature,
-                issues.c.signature != "",
-                issues.c.issue_id != but_not,
-                issues.c.version > 0,
-                issues.c.status == "unresolved",
-            )
-            .order_by(issues.c.last_seen.desc())
-            .limit(limit)
-        )
-        with self._engine.connect() as connection:
-            return list(connection.execute(query).scalars())
-
     def counts(self) -> dict[str, int]:
         query = select(issues.c.state, func.count()).group_by(issues.c.state)
         with self._engine.connect() as connection:
@@ -165,9 +149,19 @@ class VerdictRepository:
         self._clock = clock
 
     def add(
-        self, issue_id: str, verdict: Verdict, *, project: str, signature: str, reason: str
+        self,
+        issue_id: str,
+        verdict: Verdict,
+        *,
+        project: str,
+        signature: str,
+        reason: str,
+        sent: Any = None,
     ) -> StoredVerdict:
-        """Keep a verdict. The same as the newest one is not a new version."""
+        """Keep a verdict. The same as the newest one is not a new version.
+
+        ``sent``: what a model was shown for it, after redaction.
+        """
         last = self.latest(issue_id)
         if last is not None and last.verdict == verdict:
             return last
@@ -189,11 +183,12 @@ class VerdictRepository:
                     model=verdict.model,
                     reason=reason[:500],
                     body=self._vault.seal(verdict.model_dump(mode="json")),
+                    sent=None if sent is None else self._vault.seal(sent),
                     created_at=now,
                 )
             )
             connection.execute(update(issues).where(issues.c.issue_id == issue_id).values(version=version))
-        return StoredVerdict(issue_id, version, project, reason, now, verdict)
+        return StoredVerdict(issue_id, version, project, signature, reason, now, verdict)
 
     def latest(self, issue_id: str) -> StoredVerdict | None:
         query = select(verdicts).where(verdicts.c.issue_id == issue_id).order_by(verdicts.c.version.desc())
@@ -235,7 +230,9 @@ class VerdictRepository:
         if body is None:
             return None
         verdict = Verdict.model_validate(body)
-        return StoredVerdict(row.issue_id, row.version, row.project, row.reason, row.created_at, verdict)
+        return StoredVerdict(
+            row.issue_id, row.version, row.project, row.signature, row.reason, row.created_at, verdict
+        )
 
 
 def _issue(row: Row[Any]) -> StoredIssue:

@@ -11,15 +11,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, Row, case, func, or_, select, update
 
 from app.core.intake import Intent, Kind
 
+from .group_commit import GroupInsert
 from .tables import work
 from .vault import Vault
 
 Clock = Callable[[], datetime]
+
+FRESH = (
+    "kind",
+    "subject",
+    "trigger",
+    "dedupe",
+    "payload",
+    "state",
+    "attempts",
+    "created_at",
+    "due_at",
+)
+"""Columns of a new row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +59,22 @@ class WorkRepository:
         self._engine = engine
         self._vault = vault
         self._clock = clock
+        self._insert = GroupInsert(engine, work, FRESH, unique="dedupe")
 
     def add(self, intent: Intent, *, dedupe: str, payload: Any = None, delay: float = 0.0) -> bool:
         """Store one piece of work durably. False where this ``dedupe`` key (≤ 64 characters) is known."""
         now = self._clock()
-        row = {
-            "kind": intent.kind.value,
-            "subject": intent.subject[:64],
-            "trigger": intent.trigger[:80],
-            "dedupe": dedupe[:64],
-            "payload": None if payload is None else self._vault.seal(payload),
-            "state": "queued",
-            "attempts": 0,
-            "created_at": now,
-            "due_at": now + timedelta(seconds=delay),
-        }
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(work), row)
-        except IntegrityError:
-            return False
-        return True
+        return self._insert(
+            kind=intent.kind.value,
+            subject=intent.subject[:64],
+            trigger=intent.trigger[:80],
+            dedupe=dedupe[:64],
+            payload=None if payload is None else self._vault.seal(payload),
+            state="queued",
+            attempts=0,
+            created_at=now,
+            due_at=now + timedelta(seconds=delay),
+        )
 
     def get(self, job_id: int) -> Job | None:
         with self._engine.connect() as connection:
@@ -86,10 +94,9 @@ class WorkRepository:
 
     def replace_payload(self, job_id: int, payload: Any) -> None:
         """What the job works with from now on."""
+        values = {"payload": self._vault.seal(payload)}
         with self._engine.begin() as connection:
-            connection.execute(
-                update(work).where(work.c.id == job_id).values(payload=self._vault.seal(payload))
-            )
+            connection.execute(update(work).where(work.c.id == job_id).values(values))
 
     def due(self, limit: int = 100) -> list[Job]:
         """Rows whose time has come and whose subject has nothing running, oldest first, one a subject."""
@@ -97,7 +104,8 @@ class WorkRepository:
         query = (
             select(work)
             .where(work.c.state == "queued", work.c.due_at <= self._clock(), work.c.subject.not_in(busy))
-            .order_by(work.c.id)
+            # Somebody waits for the answer to a relayed event.
+            .order_by(case((work.c.kind == Kind.RELAY.value, 0), else_=1), work.c.id)
             .limit(limit)
         )
         with self._engine.connect() as connection:
@@ -134,6 +142,15 @@ class WorkRepository:
                 .values(state="done", outcome="merged", reason=f"answered by job {job.id}", finished_at=now)
             )
         return True
+
+    def hand_over(self, job_id: int, workflow_id: str, to: str) -> None:
+        """Another workflow goes on with the row."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(work)
+                .where(work.c.id == job_id, work.c.workflow_id == workflow_id)
+                .values(workflow_id=to, started_at=self._clock())
+            )
 
     def release(self, job_id: int, delay: float) -> None:
         """Give a claimed row back, unchanged, for ``delay`` seconds: its subject is busy elsewhere."""
@@ -191,6 +208,11 @@ class WorkRepository:
         with self._engine.connect() as connection:
             return [_job(row) for row in connection.execute(query).all()]
 
+    def count(self, state: str) -> int:
+        query = select(func.count()).select_from(work).where(work.c.state == state)
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def counts(self) -> dict[str, int]:
         """Rows by state."""
         query = select(work.c.state, func.count()).group_by(work.c.state)
@@ -203,7 +225,8 @@ class WorkRepository:
             work.c.state == "queued", work.c.due_at <= self._clock()
         )
         with self._engine.connect() as connection:
-            return _aware(connection, query)
+            value = connection.execute(query).scalar()
+        return value if isinstance(value, datetime) else None
 
     def recent(self, states: Sequence[str], limit: int = 100) -> list[Job]:
         query = select(work).where(work.c.state.in_(states)).order_by(work.c.id.desc()).limit(limit)
@@ -218,11 +241,6 @@ class WorkRepository:
         )
         with self._engine.begin() as connection:
             return connection.execute(query).rowcount
-
-
-def _aware(connection: Connection, query: Any) -> datetime | None:
-    value = connection.execute(query).scalar()
-    return value if isinstance(value, datetime) else None
 
 
 def _job(row: Row[Any]) -> Job:

@@ -12,6 +12,7 @@ from app.sandbox import actions, effects, serialize, serialize_event
 from app.sandbox.formats import iso, seconds
 from app.sandbox.model import Event, Issue
 from app.sandbox.problems import not_found
+from app.sandbox.serialize_release import release
 
 from .base import EVENT_ADMIN, EVENT_WRITE, ISSUE_PATHS, answer, body, caller, endpoint, paged, state
 
@@ -63,8 +64,8 @@ def activities(issue: Issue) -> Response:
 def first_last_release(issue: Issue) -> Response:
     first, last = effects.release_range(issue)
     shown: dict[str, Any] = {"id": str(issue.id)}
-    shown["firstRelease"] = serialize.release(state(), first, issue.project)
-    shown["lastRelease"] = serialize.release(state(), last, issue.project)
+    shown["firstRelease"] = release(state(), first, issue.project)
+    shown["lastRelease"] = release(state(), last, issue.project)
     return answer(shown)
 
 

@@ -34,11 +34,10 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(500)),
         sqlite_autoincrement=True,
     )
-    op.create_index("work_due", "work", ["state", "due_at"])
-    op.create_index("work_subject", "work", ["subject", "state"])
+    op.create_index("work_open", "work", ["state", "due_at", "subject"])
     op.create_table(
         "issues",
-        sa.Column("issue_id", sa.String(32), primary_key=True),
+        sa.Column("issue_id", sa.String(64), primary_key=True),
         sa.Column("project", sa.String(100), nullable=False),
         sa.Column("short_id", sa.String(100), nullable=False),
         sa.Column("status", sa.String(24), nullable=False),
@@ -134,6 +133,7 @@ def upgrade() -> None:
         "model_calls",
         sa.Column("id", ID, primary_key=True, autoincrement=True),
         sa.Column("issue_id", sa.String(64), nullable=False),
+        sa.Column("signature", sa.String(32), nullable=False),
         sa.Column("model", sa.String(120), nullable=False),
         sa.Column("answered_by", sa.String(120), nullable=False),
         sa.Column("result", sa.String(24), nullable=False),
@@ -144,7 +144,7 @@ def upgrade() -> None:
         sa.Column("seconds", sa.Float, nullable=False),
         sa.Column("at", MOMENT, nullable=False),
     )
-    for column in ("issue_id", "at"):
+    for column in ("issue_id", "signature", "at"):
         op.create_index(f"ix_model_calls_{column}", "model_calls", [column])
     op.create_table(
         "workers",
