@@ -112,14 +112,18 @@ def write_annotation(
         return [
             Done(write.kind, Outcome.SAME, write.before, shown, "it is there already", str(ours[0].get("id")))
         ]
-    row = client.put_external_issue(
-        installation.uuid,
-        plan.issue_id,
-        project=APP_NAME,
-        identifier=write.value,
-        web_url=web_url,
-        app_slug=installation.app_slug,
-    )
+    try:
+        row = client.put_external_issue(
+            installation.uuid,
+            plan.issue_id,
+            project=APP_NAME,
+            identifier=write.value,
+            web_url=web_url,
+            app_slug=installation.app_slug,
+        )
+    except Forbidden:  # 23.7.1 cannot replace it, and deleting takes event:admin, which we do not ask for
+        reason = "the token may not replace our mark on this Sentry (event:admin)"
+        return [Done(write.kind, Outcome.REFUSED, shown, shown, reason)]
     return [Done(write.kind, Outcome.WRITTEN, shown, write.value, write.reason, str(row.get("id") or ""))]
 
 
