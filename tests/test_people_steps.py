@@ -9,6 +9,7 @@ import pytest
 
 from app.core.intake import Intent, Kind
 from app.core.policy import Policy
+from app.core.vocabulary import Category, Source
 from app.jobs.outcome import GO
 from app.jobs.people import PeopleSteps
 from app.jobs.steps import TriageSteps
@@ -17,10 +18,11 @@ from app.jobs.write_steps import WriteSteps
 from app.sandbox.sandbox import SandboxSentry
 from app.sandbox.server import SandboxServer
 from app.services import Services, build_services
-from app.settings import WriteMode, fixed_settings
+from app.settings import TriageMode, WriteMode, fixed_settings
 from app.store import Store
 
 from .test_e2e import error
+from .writeback import verdict
 
 
 @pytest.fixture(params=["23.7", "modern"])
@@ -74,7 +76,7 @@ class Office:
 
 
 @pytest.fixture
-def office(store: Store, sandbox: SandboxServer) -> Office:
+def services(store: Store, sandbox: SandboxServer) -> Services:
     settings = fixed_settings(
         sentry_url=sandbox.url,
         sentry_org="acme",
@@ -82,7 +84,12 @@ def office(store: Store, sandbox: SandboxServer) -> Office:
         sentry_client_secret=sandbox.sandbox.client_secret,
         triage_public_url="https://triage.example",
     )
-    return Office(build_services(settings, store=store, policy=Policy()))
+    return build_services(settings, store=store, policy=Policy())
+
+
+@pytest.fixture
+def office(services: Services) -> Office:
+    return Office(services)
 
 
 ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -203,3 +210,37 @@ def test_a_word_goes_with_an_issue_that_was_merged(
     (moved,) = store.work.due()
     assert (moved.kind, moved.subject) == (Kind.CORRECT, "1")
     assert store.work.payload(moved.id) == {"origin": "form", "fields": {}, "moved": True}
+
+
+@ONE_DATABASE
+def test_again_asks_the_model_once_and_a_persons_word_elsewhere_comes_before_its_own(
+    services: Services, sandbox: SandboxServer, store: Store
+) -> None:
+    office = Office(services)
+    sandbox.sandbox.capture("shop-api", error(0))
+    office.do(Kind.TRIAGE, "1")
+    stored = store.issues.get("1")
+    assert stored is not None
+    said = verdict(category=Category.NETWORK, source=Source.MODEL)
+    store.verdicts.add("1", said, project="shop-api", signature=stored.signature, reason="a model answered")
+    services.model = office  # type: ignore[assignment]
+    services.settings = services.settings.model_copy(update={"triage_mode": TriageMode.MODEL})
+    read, people = TriageSteps(services), PeopleSteps(services, TriageSteps(services))
+    assert not read.decide(0, "1").get("ask_model"), "it has been asked"
+
+    note = sandbox.sandbox.as_person("maya@example.test").comment(1, "/triage again")
+    payload = {"origin": "comment", "comment_id": str(note.id), "text": "/triage again", "author": "Maya"}
+    store.work.add(Intent(Kind.CORRECT, "1", "test"), dedupe="again", payload=payload)
+    job = store.work.find("again")
+    assert job is not None
+    assert people.decide_again(job.id, "1").get("ask_model")
+    assert not people.decide_again(job.id, "1").get("ask_model"), "the next attempt asks no more"
+
+    same = error(0) | {"fingerprint": ["elsewhere"]}
+    sandbox.sandbox.capture("shop-api", same)
+    services.model = None
+    office.do(Kind.CORRECT, "2", origin="form", ref="b" * 32, fields={"category": "Logic"}, author="Maya")
+    office.do(Kind.OBSERVE, "1")
+    latest = store.verdicts.latest("1")
+    assert latest is not None
+    assert (latest.verdict.category, latest.verdict.source) == (Category.LOGIC, Source.REUSED)
