@@ -13,6 +13,7 @@ from app.core.owners import Directory
 from app.core.policy import Policy
 from app.core.prompt import PastCase
 from app.core.vocabulary import Category
+from app.examples import past_cases
 from app.models import make_model
 from app.models.ask import Send
 from app.models.base import Model
@@ -67,7 +68,7 @@ class Services:
 
     def past_cases(self, signature: str, category: Category) -> Sequence[PastCase]:
         """The nearest corrections of people, as examples for a model."""
-        return ()
+        return past_cases(self.store, self.policy, signature, category)
 
     def is_our_own(self, project_id: str) -> bool:
         """True for the project that our own ``SENTRY_DSN`` reports to: that could go round for ever."""

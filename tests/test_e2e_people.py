@@ -32,6 +32,9 @@ SCHEMA = {
         },
     ]
 }
+ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What differs between databases is tested nearer to them."""
+
 DATABASE, KEY_ERROR = 0, 1
 """Numbers of ``error``: a connection that timed out, and a missing key."""
 
@@ -207,6 +210,7 @@ def test_people_are_never_written_over(live: Live, sandbox: SandboxServer) -> No
     assert shown(sandbox)["assignee"] == "maya@example.test", "who assigned by hand later, wins"
 
 
+@ONE_DATABASE
 def test_a_priority_that_contradicts_is_learned_when_the_issue_is_read_again(
     live: Live, sandbox: SandboxServer
 ) -> None:
@@ -221,6 +225,7 @@ def test_a_priority_that_contradicts_is_learned_when_the_issue_is_read_again(
     assert shown(sandbox)["priority"] == "low"
 
 
+@ONE_DATABASE
 def test_the_form_in_the_sidebar(live: Live, sandbox: SandboxServer) -> None:
     maya = sandbox.sandbox.as_person("maya@example.test")
     triage(live, sandbox, DATABASE)
@@ -237,6 +242,7 @@ def test_the_form_in_the_sidebar(live: Live, sandbox: SandboxServer) -> None:
     assert teams.body == [{"label": "#backend", "value": "team:backend"}]
 
 
+@ONE_DATABASE
 def test_the_alert_action_and_its_minimum_level(live: Live, sandbox: SandboxServer) -> None:
     sandbox.sandbox.app.events = ()
     sandbox.sandbox.capture("shop-api", error(0) | {"level": "warning"})
@@ -257,6 +263,7 @@ def test_the_alert_action_and_its_minimum_level(live: Live, sandbox: SandboxServ
     eventually(live, lambda: len(triaged(sandbox)) == 2, "a rule without settings takes all")
 
 
+@ONE_DATABASE
 def test_forged_and_repeated_forms(live: Live, sandbox: SandboxServer) -> None:
     triage(live, sandbox, DATABASE)
     secret = sandbox.sandbox.client_secret

@@ -109,6 +109,8 @@ def test_owner_and_action() -> None:
     command, _ = read_command("/triage owner=Team:Payments action=now")
     assert command == Command(owner="team:payments", action=Action.NOW)
     assert read_command("/triage owner=#payments")[0] == Command(owner="team:payments")
+    assert read_command("/triage team=payments")[0] == Command(owner="team:payments")
+    assert read_command("/triage team=#payments")[0] == Command(owner="team:payments")
     assert read_command("/triage assign=Maya@Example.test")[0] == Command(owner="maya@example.test")
 
 

@@ -56,14 +56,16 @@ def decide(
     """Weigh what is known of one event.
 
     ``correction``: what people said of this very issue; with it, ``offline`` may be any machine's verdict
-    that they saw. ``own``: what a model said of this very issue before, while its signature is the same.
-    ``before``: the verdict of the same error elsewhere. ``model``: one is configured and may be asked;
-    ``always_model``: it is asked even where the offline verdict is sure.
+    that they saw. ``before``: the verdict of the same error elsewhere; a person's wins over ``own``, which is
+    what a model said of this very issue before, while its signature is the same. ``model``: one is configured
+    and may be asked; ``always_model``: it is asked even where the offline verdict is sure.
     """
     if correction is not None and correction.wrong:
         return Decision(withdrawn(offline, correction), _corrected_by(correction))
     if correction is not None:
         return Decision(corrected(offline, correction), _corrected_by(correction))
+    if before is not None and before.verdict.source is Source.HUMAN:
+        return Decision(reused(before), f"same error as {before.short_id}, which a person corrected")
     if own is not None and own.source is Source.MODEL:
         return Decision(own, "a model was asked about this error before")
     if before is not None:

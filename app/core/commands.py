@@ -85,7 +85,7 @@ def _plain(value: str) -> str:
 
 
 def _owner(value: str) -> str | None:
-    value = value.lower().replace("team:#", "team:")
+    value = value.lower().replace("team:#", "team:", 1)
     value = f"team:{value[1:]}" if value.startswith("#") else value
     return value if len(value) <= MAX_OWNER and _OWNER.fullmatch(value) else None
 
@@ -128,9 +128,7 @@ def read_command(text: str) -> tuple[Command | None, str]:
         if read is None:
             return None, problem
         asked = read
-    if not lines:
-        return None, ""
-    return asked, "set by a comment" if asked.verb is Verb.SET else f"{asked.verb.value}, asked in a comment"
+    return (asked, f"{asked.verb.value}, asked in a comment") if lines else (None, "")
 
 
 def read_value(name: str, value: str) -> tuple[str | None, str]:
@@ -139,8 +137,7 @@ def read_value(name: str, value: str) -> tuple[str | None, str]:
     found = term.read(value)
     if found is not None:
         return found, "read"
-    shown = _shown(value)
-    return None, f"{shown} is no {term.name}. It can be {_listed(term.values)}."
+    return None, f"{_shown(value)} is no {term.name}. It can be {_listed(term.values)}."
 
 
 def command_of(fields: Mapping[str, str]) -> tuple[Command | None, str]:
@@ -233,6 +230,8 @@ def _set(asked: Command, name: str, value: str) -> tuple[Command | None, str]:
     if name not in _BY_NAME:
         fields = _listed(tuple(term.name for term in TERMS))
         return None, f"There is no field {_shown(name)}. It can be {fields}. Type for example: {EXAMPLE}"
+    if name == "team":
+        value = f"team:{value.lower().removeprefix('team:').removeprefix('#')}"
     found, problem = read_value(name, value)
     if found is None:
         return None, f"{problem} Nothing was changed."

@@ -21,11 +21,12 @@ HANDS = ("assigned", "unassigned")
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """``machine``: the verdict that people saw and corrected; none where the offline one is to be taken."""
+    """``own``: what a model, or the same error elsewhere, said of this issue last, while its signature is the
+    same; none where the offline verdict is to be taken."""
 
     correction: Correction | None
     before: Before | None
-    machine: Verdict | None
+    own: Verdict | None
 
 
 def learn(store: Store, issue: StoredIssue, *, fresh: bool = False) -> Learned:
@@ -34,8 +35,7 @@ def learn(store: Store, issue: StoredIssue, *, fresh: bool = False) -> Learned:
     correction = fold(store.corrections.of_issue(issue.issue_id))
     if fresh:
         return Learned(correction, None, None)
-    machine = _machine(store, issue.issue_id) if correction is not None else None
-    return Learned(correction, _before(store, issue), machine)
+    return Learned(correction, _before(store, issue), _own(store, issue))
 
 
 def _before(store: Store, issue: StoredIssue) -> Before | None:
@@ -48,11 +48,12 @@ def _before(store: Store, issue: StoredIssue) -> Before | None:
     return Before(other.short_id if other else found.issue_id, found.verdict)
 
 
-def _machine(store: Store, issue_id: str) -> Verdict | None:
+def _own(store: Store, issue: StoredIssue) -> Verdict | None:
     """The newest that no person gave. An offline one is made anew, which costs nothing."""
-    for stored in reversed(store.verdicts.history(issue_id)):
+    for stored in reversed(store.verdicts.history(issue.issue_id)):
         if stored.verdict.source is not Source.HUMAN:
-            return None if stored.verdict.source is Source.OFFLINE else stored.verdict
+            usable = stored.signature == issue.signature and stored.verdict.source is not Source.OFFLINE
+            return stored.verdict if usable else None
     return None
 
 

@@ -64,8 +64,11 @@ class PeopleSteps:
 
     @guarded
     def hear(self, job_id: int, issue_id: str) -> Outcome:
-        """Keep what was said; what the same comment said before and says no longer is taken back."""
+        """Keep what was said; what the same comment said before and says no longer is taken back. One that
+        cannot be read changes nothing."""
         heard, stored = self._heard(job_id, self._payload(job_id)), self._stored(issue_id)
+        if heard.problem:
+            return go("a command that cannot be read")
         if heard.command is not None and heard.command.verb is Verb.AGAIN:
             self._store.corrections.lift(issue_id, Field.WRONG)
         said = [replace(one, author=heard.author, at=heard.at) for one in self._said(heard.command, issue_id)]
@@ -74,9 +77,15 @@ class PeopleSteps:
 
     @guarded
     def decide_again(self, job_id: int, issue_id: str) -> Outcome:
-        """``/triage again`` takes nothing over from other issues."""
-        command = self._heard(job_id, self._payload(job_id)).command
-        return self._triage.decided(issue_id, fresh=command is not None and command.verb is Verb.AGAIN)
+        """``/triage again`` takes nothing over, from other issues or from a model's answer of before: once,
+        so that a job that has to wait for Sentry does not ask the model anew each time."""
+        payload = self._payload(job_id)
+        command = self._heard(job_id, payload).command
+        again = command is not None and command.verb is Verb.AGAIN and not payload.get("decided")
+        outcome = self._triage.decided(issue_id, fresh=again)
+        if again:
+            self._store.work.replace_payload(job_id, {**payload, "decided": True})
+        return outcome
 
     @guarded
     def plan_answer(self, job_id: int, issue_id: str) -> Outcome:
@@ -97,7 +106,7 @@ class PeopleSteps:
         stored, latest = self._stored(issue_id), self._store.verdicts.latest(issue_id)
         if latest is None or not self._store.corrections.ever(issue_id):
             return go("nothing was learned")
-        pupils = self._store.issues.alike(stored.signature, but_not=issue_id, limit=PUPILS)
+        pupils = self._store.corrections.pupils(stored.signature, but_not=issue_id, limit=PUPILS)
         for pupil in pupils:
             intent = Intent(Kind.OBSERVE, pupil, f"learned from {stored.short_id}")
             dedupe = f"learn:{issue_id}:{latest.version}:{pupil}"

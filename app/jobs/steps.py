@@ -18,13 +18,12 @@ from app.core.offline import classify
 from app.core.plan import Around, plan
 from app.core.signature import signature
 from app.core.undo import ASKED, HELD
-from app.core.verdict import Verdict
 from app.core.writes import Plan
 from app.errors import Permanent, Retryable
 from app.sentry.errors import NotFound
 from app.services import Services
 from app.settings import TriageMode
-from app.store.issues import StoredIssue, StoredVerdict
+from app.store.issues import StoredVerdict
 
 from .learned import NamedOwner, learn, named_owner, observe
 from .memory import undone, write_memory
@@ -105,11 +104,12 @@ class TriageSteps:
         digest, _ = content
         offline = classify(digest, self._services.rules)
         known = learn(self._store, stored, fresh=fresh)
+        seen = known.own if known.correction is not None else None
         decision = decide(
-            known.machine or offline,
+            seen or offline,
             correction=known.correction,
-            own=None if fresh else self._own(stored),
             before=known.before,
+            own=known.own,
             model=self._services.model is not None,
             always_model=self._services.settings.triage_mode is TriageMode.MODEL,
         )
@@ -172,11 +172,6 @@ class TriageSteps:
         """True where a person's wish is behind the job: it may write on an issue that was undone."""
         job = self._store.work.get(job_id)
         return job is not None and (job.kind in BY_WISH or job.trigger.startswith(ASKED))
-
-    def _own(self, stored: StoredIssue) -> Verdict | None:
-        """The last verdict on this very issue, while it is the same error."""
-        latest = self._store.verdicts.latest(stored.issue_id)
-        return latest.verdict if latest is not None and latest.signature == stored.signature else None
 
     def _latest(self, issue_id: str) -> StoredVerdict:
         latest = self._store.verdicts.latest(issue_id)

@@ -121,7 +121,8 @@ class SentryClient(DirectoryCalls):
             return None
         except NotFound as error:
             # "The requested resource does not exist" is the 404; the event's own has other words.
-            if "requested resource does not exist" in str(error).lower():
+            # Where a server knows no "recommended", that may say so too: then "latest" tells which it was.
+            if name != "recommended" and "requested resource does not exist" in str(error).lower():
                 raise
             return None
 

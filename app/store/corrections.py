@@ -11,9 +11,12 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core.corrections import SPOKEN, Field, Said
 
-from .tables import corrections
+from .tables import corrections, issues
 
 Clock = Callable[[], datetime]
+
+_TEACHING = [field.value for field in (*SPOKEN, Field.PRIORITY)]
+"""Fields that can change a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,9 @@ class CorrectionRepository:
 
     def ever(self, issue_id: str) -> bool:
         """True where anything was ever said of the issue's verdict, retracted or not."""
+        spoken = corrections.c.field.in_(_TEACHING)
+        query = select(corrections.c.id).where(corrections.c.issue_id == issue_id, spoken).limit(1)
         with self._engine.connect() as connection:
-            query = select(corrections.c.id).where(corrections.c.issue_id == issue_id).limit(1)
             return connection.execute(query).first() is not None
 
     def ever_said(self, ref: str) -> bool:
@@ -92,6 +96,23 @@ class CorrectionRepository:
         query = select(corrections.c.id).where(corrections.c.dedupe.like(f"{ref}:%")).limit(1)
         with self._engine.connect() as connection:
             return connection.execute(query).first() is not None
+
+    def pupils(self, signature: str, *, but_not: str, limit: int) -> list[str]:
+        """Ids of the other unresolved issues with this signature that have a verdict, the last seen first."""
+        query = (
+            select(issues.c.issue_id)
+            .where(
+                issues.c.signature == signature,
+                issues.c.signature != "",
+                issues.c.issue_id != but_not,
+                issues.c.version > 0,
+                issues.c.status == "unresolved",
+            )
+            .order_by(issues.c.last_seen.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
 
     def learned(self, issue_id: str, signature: str) -> int:
         """How many times people corrected the verdict of this issue or of the same error elsewhere."""
@@ -106,10 +127,9 @@ class CorrectionRepository:
     def corrected_issues(self, since: datetime | None = None) -> list[CorrectedIssue]:
         """Issues whose verdict people corrected, the oldest correction first."""
         last = func.max(corrections.c.at)
-        fields = [field.value for field in SPOKEN | {Field.PRIORITY}]
         query = (
             select(corrections.c.issue_id, last.label("last"))
-            .where(*_standing(corrections.c.field.in_(fields)))
+            .where(*_standing(corrections.c.field.in_(_TEACHING)))
             .group_by(corrections.c.issue_id)
             .order_by(last, corrections.c.issue_id)
         )

@@ -153,23 +153,6 @@ class IssueRepository:
             rows = connection.execute(select(issues).where(issues.c.issue_id.in_(issue_ids))).all()
         return {row.issue_id: _issue(row) for row in rows}
 
-    def alike(self, signature: str, *, but_not: str, limit: int) -> list[str]:
-        """Ids of unresolved issues with this signature that we triaged, the last seen first."""
-        query = (
-            select(issues.c.issue_id)
-            .where(
-                issues.c.signature == signature,
-                issues.c.signature != "",
-                issues.c.issue_id != but_not,
-                issues.c.version > 0,
-                issues.c.status == "unresolved",
-            )
-            .order_by(issues.c.last_seen.desc())
-            .limit(limit)
-        )
-        with self._engine.connect() as connection:
-            return list(connection.execute(query).scalars())
-
     def saw(self, last_seen: Mapping[str, datetime]) -> None:
         """Keep when Sentry last saw these issues, by id; unknown ids are passed over."""
         if not last_seen:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, case, func, or_, select, update
+from sqlalchemy import Engine, Row, case, func, or_, select, update
 
 from app.core.intake import Intent, Kind
 
@@ -107,10 +107,9 @@ class WorkRepository:
 
     def replace_payload(self, job_id: int, payload: Any) -> None:
         """What the job works with from now on."""
+        values = {"payload": self._vault.seal(payload)}
         with self._engine.begin() as connection:
-            connection.execute(
-                update(work).where(work.c.id == job_id).values(payload=self._vault.seal(payload))
-            )
+            connection.execute(update(work).where(work.c.id == job_id).values(values))
 
     def due(self, limit: int = 100) -> list[Job]:
         """Rows whose time has come and whose subject has nothing running, one a subject: by rank, then the
@@ -267,7 +266,8 @@ class WorkRepository:
             work.c.state == "queued", work.c.due_at <= self._clock()
         )
         with self._engine.connect() as connection:
-            return _aware(connection, query)
+            value = connection.execute(query).scalar()
+        return value if isinstance(value, datetime) else None
 
     def recent(self, states: Sequence[str], limit: int = 100) -> list[Job]:
         query = select(work).where(work.c.state.in_(states)).order_by(work.c.id.desc()).limit(limit)
@@ -282,11 +282,6 @@ class WorkRepository:
         )
         with self._engine.begin() as connection:
             return connection.execute(query).rowcount
-
-
-def _aware(connection: Connection, query: Any) -> datetime | None:
-    value = connection.execute(query).scalar()
-    return value if isinstance(value, datetime) else None
 
 
 def _job(row: Row[Any]) -> Job:
