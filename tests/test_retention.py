@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 
 from app.core.intake import Intent, Kind
+from app.jobs.engine import migrate_jobs
 from app.jobs.reconcile import Reconciler
-from app.jobs.retention import BATCH, Retention
+from app.jobs.retention import BATCH, Retention, delete_workflows
 from app.jobs.undo import Undoing
+from app.jobs.workflows import build_engine
 from app.store import Store
+from app.store.engine import migrate
 from app.store.tables import annotation_events, issues, model_calls, verdicts, work, writes
+from app.store.vault import Vault
 
+from .live import wait_until
 from .rig import ADMIN, Rig, rig
 
 
@@ -138,3 +145,27 @@ def test_many_ended_issues_go_at_once(world: Rig) -> None:
         connection.execute(update(issues).values(last_seen=row["last_seen"]))
     world.clock.travel(days=40)
     assert purge(world)["issues"] == 1101
+
+
+def test_dbos_forgets_workflows_that_ended(tmp_path: Path, vault: Vault) -> None:
+    """The real engine: what it keeps of a finished job can be deleted, and another job still runs after."""
+    url = f"sqlite:///{tmp_path / 'triage.db'}"
+    store = Store.open(url, vault)
+    migrate(store.engine)
+    migrate_jobs(url)
+    with rig(store, database_url=url, triage_reconcile_seconds=0) as world:
+        engine = build_engine(world.services)
+        engine.launch()
+        try:
+            for number in range(2):
+                issue = world.capture(number)
+                world.store.work.add(Intent(Kind.TRIAGE, issue, "test"), dedupe=f"{number}")
+                wait_until(lambda: not world.store.work.counts().keys() & {"queued", "running"}, 60, "done")
+                time.sleep(0.5)  # the workflow itself ends just after its row
+                soon = datetime.now(UTC) + timedelta(minutes=1)
+                assert delete_workflows(soon, 100) == 1
+                assert delete_workflows(soon, 100) == 0
+            assert world.store.work.counts() == {"done": 2}
+        finally:
+            engine.stop()
+    store.close()
