@@ -19,7 +19,7 @@ from app.models.base import Model
 from app.models.transport import Transport as ModelTransport
 from app.sentry.client import SentryClient
 from app.sentry.errors import Forbidden
-from app.sentry.ingest import Dsn, EnvelopeSender, ingest_hosts
+from app.sentry.ingest import Dsn, EnvelopeSender, check_dsn, ingest_hosts
 from app.sentry.tags import AnnotationTagWriter, TagWriter
 from app.sentry.transport import RequestsTransport, Transport
 from app.sentry.writer import Installation
@@ -72,7 +72,12 @@ class Services:
     def is_our_own(self, project_id: str) -> bool:
         """True for the project that our own ``SENTRY_DSN`` reports to: that could go round for ever."""
         dsn = self.settings.sentry_dsn.get_secret_value()
-        return bool(dsn) and Dsn.parse(dsn).project_id == project_id
+        if not dsn:
+            return False
+        ours = Dsn.parse(dsn)
+        hosts = ingest_hosts(self.settings.sentry_url, self.settings.sentry_ingest_hosts)
+        # Another Sentry may have a project of the same number.
+        return ours.project_id == project_id and check_dsn(dsn, hosts)[0]
 
     def _read_directory(self, project: str) -> Directory:
         try:
@@ -101,6 +106,18 @@ def find_installation(rows: list[dict[str, Any]], settings: Settings) -> Install
     return found[0] if len(found) == 1 else None
 
 
+def build_client(settings: Settings, transport: Transport | None = None) -> SentryClient:
+    """The REST client by the settings."""
+    return SentryClient(
+        settings.sentry_url,
+        settings.sentry_auth_token.get_secret_value(),
+        settings.sentry_org,
+        transport=transport or RequestsTransport(),
+        clock=time.time,
+        sleep=time.sleep,
+    )
+
+
 def build_services(
     settings: Settings,
     *,
@@ -113,14 +130,7 @@ def build_services(
     policy = settings.policy() if policy is None else policy
     store = store or open_store(settings)
     transport = transport or RequestsTransport()
-    client = SentryClient(
-        settings.sentry_url,
-        settings.sentry_auth_token.get_secret_value(),
-        settings.sentry_org,
-        transport=transport,
-        clock=time.time,
-        sleep=time.sleep,
-    )
+    client = build_client(settings, transport)
     tags = AnnotationTagWriter(
         client,
         EnvelopeSender(transport, time.time),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -139,6 +140,11 @@ class Settings(ModelSettings):
         default=SecretStr(""),
         description="Bearer token for /metrics; without one it answers this machine only.",
     )
+    prometheus_multiproc_dir: str = env(
+        "PROMETHEUS_MULTIPROC_DIR",
+        default="",
+        description="Where web processes share their counts; `gunicorn` sets it by itself.",
+    )
     triage_minutes_per_issue: float = env(
         "TRIAGE_MINUTES_PER_ISSUE",
         default=15.0,
@@ -180,6 +186,16 @@ class Settings(ModelSettings):
     def client_secrets(self) -> tuple[str, ...]:
         """Every client secret that is valid now; the newest first."""
         return tuple(s.strip() for s in self.sentry_client_secret.get_secret_value().split(",") if s.strip())
+
+    def secrets(self) -> list[str]:
+        """Every secret value there is, to be kept out of logs and pages; the database's password too."""
+        found = list(self.client_secrets)
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            values = value if isinstance(value, tuple) else (value,)
+            found += [one.get_secret_value() for one in values if isinstance(one, SecretStr)]
+        password = urlsplit(self.database_url).password
+        return [secret for secret in (*found, unquote(password or "")) if secret]
 
     def require(self, *names: str) -> None:
         """Raise a ``UserError`` naming the first of ``names`` (fields) that is not set."""
