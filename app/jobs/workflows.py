@@ -11,7 +11,9 @@ from dbos import DBOS
 from app.core.intake import Intent, Kind
 from app.services import Services
 from app.settings import WriteMode
+from app.store.work import GAVE_UP
 
+from .chores import Chores, all_chores
 from .engine import Body, JobEngine, enqueue, run_step
 from .model_steps import ModelSteps
 from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
@@ -62,6 +64,9 @@ class Workflows:
             Kind.RELAY: (read.read_relay, read.decide),
             Kind.CORRECT: (people.listen, read.read, people.hear, people.decide_again),
             Kind.OBSERVE: (people.known, read.read, read.decide),
+            # Nothing is decided: the verdict that we have is written.
+            Kind.REFRESH: (read.read,),
+            Kind.APPLY: (read.read,),
         }
 
     def _rest(self, kind: Kind) -> Sequence[Step]:
@@ -71,6 +76,8 @@ class Workflows:
             Kind.RELAY: (self._read.hand_on,),
             Kind.CORRECT: self._writes_by_hand(self._people.plan_answer),
             Kind.OBSERVE: self._writes_by_hand(self._read.plan),
+            Kind.REFRESH: self._writes(),
+            Kind.APPLY: self._all_writes(self._read.plan, self._write.tags, self._write.close),
         }
         return rest[kind]
 
@@ -121,6 +128,9 @@ class Workflows:
     def _unless_shadow(self, plan: Step, tags: Step, *after: Step) -> Sequence[Step]:
         if self._services.settings.triage_write is WriteMode.SHADOW:
             return (plan, *after)
+        return self._all_writes(plan, tags, *after)
+
+    def _all_writes(self, plan: Step, tags: Step, *after: Step) -> Sequence[Step]:
         return (plan, self._write.fields, self._write.annotation, self._write.comment, tags, *after)
 
     def _run(self, steps: Sequence[Step], job_id: int, subject: str) -> Outcome:
@@ -148,7 +158,7 @@ class Workflows:
         elif (
             ended == FAIL or (ended == RETRY and old) or (ended == CRASH and job.attempts + 1 >= MAX_CRASHES)
         ):
-            work.fail(job_id, workflow_id, reason)
+            work.fail(job_id, workflow_id, reason, GAVE_UP if ended == RETRY else "failed")
             return done("failed", reason)
         else:
             work.postpone(job_id, workflow_id, wait_before(job.attempts, outcome.get("after")), reason)
@@ -183,10 +193,10 @@ def wait_before(attempts: int, asked: float | None) -> float:
 
 
 def build_engine(services: Services, *, executor_id: str | None = None) -> JobEngine:
-    """The job engine over the workflows, not yet launched."""
+    """The job engine over the workflows and the chores, not yet launched."""
     concurrency = services.settings.triage_worker_concurrency
     calls = max(1, int(services.settings.triage_model_rpm * MARGIN))
-    return JobEngine(
+    engine = JobEngine(
         services.store,
         services.settings.database_url,
         Workflows(services).bodies(),
@@ -199,3 +209,6 @@ def build_engine(services: Services, *, executor_id: str | None = None) -> JobEn
         },
         executor_id=executor_id,
     )
+    chores = Chores(services, engine.executor_id, all_chores(services), engine.stopping)
+    engine.also(chores.tick, every=1.0)
+    return engine

@@ -16,7 +16,9 @@ from .engine import make_engine
 from .facts import FactRepository
 from .issues import IssueRepository, VerdictRepository
 from .reports import Reports
+from .totals import TotalsRepository
 from .vault import Vault, vault_for
+from .vitals import Vitals
 from .work import WorkRepository
 from .workers import WorkerRepository
 from .writes import WriteLog
@@ -41,6 +43,8 @@ class Store:
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)
         self.reports = Reports(engine, vault, clock)
+        self.totals = TotalsRepository(engine, clock)
+        self.vitals = Vitals(engine, clock)
 
     @classmethod
     def open(cls, url: str, vault: Vault, clock: Callable[[], datetime] = utc_now) -> Store:
