@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import requests
 
-from app.jobs.workflows import Workflows
 from app.sandbox.sandbox import SandboxSentry
 from app.sandbox.server import SandboxServer
 from app.store import Store
@@ -96,9 +95,21 @@ def test_sign_in_filter_open_correct(desk: Watched, store: Store, sandbox: Sandb
     issue_id = page.url.rpartition("/")[2]
     jobs = store.reports.pages.jobs(issue_id)
     assert [job.trigger for job in jobs if job.kind == "correct"] == ["dashboard"]
-    if hasattr(Workflows, "correct"):  # the work is taken up by the part that listens to people
-        wait_until(lambda: shown(sandbox, short_id) == "Validation", 60, "Sentry shows the correction")
+    wait_until(lambda: shown(sandbox, short_id) == "Validation", 60, "Sentry shows the correction")
+    wait_until(lambda: _settled(store, issue_id), 60, "the job has ended")
+    page.reload()
+    history = page.locator("section", has=page.get_by_role("heading", name="History")).inner_text()
+    assert "Validation, low, 100% by human" in history
+    said = page.locator("section", has=page.get_by_role("heading", name="Correct it")).inner_text()
+    assert "Logic → Validation" in said
+    assert "Maya, dashboard" in said
+    page.goto("/scorecard")
+    assert page.locator("td.miss", has_text="1").count() >= 1
     assert desk.complaints == []
+
+
+def _settled(store: Store, issue_id: str) -> bool:
+    return all(job.state == "done" for job in store.reports.pages.jobs(issue_id))
 
 
 def shown(sandbox: SandboxServer, short_id: str) -> str:

@@ -232,6 +232,7 @@ def test_the_limit_ends_and_its_memory_is_bounded(monkeypatch: pytest.MonkeyPatc
         "https://evil.example/",
         "//evil.example",
         "/\\evil.example",
+        "/a\\b",
         "\\\\evil.example",
         "///evil.example",
         "javascript:alert(1)",

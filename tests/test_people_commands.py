@@ -127,6 +127,8 @@ def test_a_form_is_read_by_the_same_rules() -> None:
     assert command_of({"category": "Database", "severity": "high", "owner": ""})[0] == DATABASE_HIGH
     assert command_of({"category": "", "title": "x"}) == (None, "Choose a category, a severity or an owner.")
     assert "is no category" in command_of({"category": "DB"})[1]
+    assert command_of({"wrong": "wrong"})[0] == Command(Verb.WRONG)
+    assert command_of({"wrong": "wrong", "category": "Database", "severity": "high"})[0] == DATABASE_HIGH
 
 
 WORDS = st.sampled_from(

@@ -141,7 +141,8 @@ def read_value(name: str, value: str) -> tuple[str | None, str]:
 
 
 def command_of(fields: Mapping[str, str]) -> tuple[Command | None, str]:
-    """The same from a form: field name → value; empty values are left out."""
+    """The same from a form: field name → value; empty values are left out. ``wrong``, with any value, counts
+    where nothing else is said, as in a comment."""
     asked = Command()
     for term in TERMS:
         value = fields.get(term.name, "").strip()
@@ -150,6 +151,8 @@ def command_of(fields: Mapping[str, str]) -> tuple[Command | None, str]:
             if read is None:
                 return None, problem
             asked = read
+    if not asked.said() and fields.get(Verb.WRONG.value, "").strip():
+        return Command(Verb.WRONG), "wrong, said in the form"
     if not asked.said():
         return None, "Choose a category, a severity or an owner."
     return asked, "set in the form"

@@ -39,6 +39,7 @@ class Origin(StrEnum):
 
     COMMENT = "comment"
     FORM = "form"
+    DASHBOARD = "dashboard"
     ASSIGNEE = "assignee"
     PRIORITY = "priority"
 

@@ -138,7 +138,8 @@ class PeopleSteps:
         fields = payload.get("fields")
         command, problem = command_of(fields if isinstance(fields, dict) else {})
         problem = problem if command is None else ""
-        return Heard(Origin.FORM, f"form:{payload.get('ref')}", author, at, command, problem)
+        origin = Origin.DASHBOARD if payload.get("origin") == Origin.DASHBOARD else Origin.FORM
+        return Heard(origin, f"{origin.value}:{payload.get('ref')}", author, at, command, problem)
 
     def _said(self, command: Command | None, issue_id: str) -> list[Said]:
         """The rows of a command, each with what we had said."""

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.core.corrections import Origin
 from app.core.intake import Intent, Kind
 from app.core.policy import PrivacyLevel
 from app.core.redact import redact_digest
@@ -20,7 +21,7 @@ from app.store import Store
 from .form import choice, once
 from .show import sentry_link
 
-ORIGIN = "dashboard"
+ORIGIN = Origin.DASHBOARD.value
 
 
 def pages(bp: Blueprint, settings: Settings, store: Store) -> None:
