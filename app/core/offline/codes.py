@@ -17,7 +17,8 @@ _REASONS = (
     "client error|server error|error|timeout"
 )
 _SAID = (
-    r"status(?:[ _]?code)?(?: of| is| was)?|statuscode|response code|error code|http(?:/\d(?:\.\d)?)?(?: error| status)?|"
+    r"status(?:[ _]?code)?(?: of| is| was)?|statuscode|response code|error code|"
+    r"http(?:/\d(?:\.\d)?)?(?: error| status)?|"
     r"returned(?: an?)?|responded with(?: an?)?|respcode|code|failed with|got(?: an?)?|response|"
     r"received(?: an?)?"
 )

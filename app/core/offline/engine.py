@@ -15,6 +15,7 @@ from app.core.vocabulary import MAX_ROOT_CAUSE, MAX_SUGGESTED_FIX, Category, Sou
 
 from .calibration import confidence, decide
 from .facts import Facts, look
+from .linear import opinion
 from .matcher import Hit, Matcher
 from .rules import Rule, parse_rule
 from .severity import Judgement, judge
@@ -98,7 +99,7 @@ def explain(digest: Digest, rules: RuleSet | None = None) -> Explanation:
     facts = look(digest)
     now = Circumstances(facts)
     weighed = weigh((rules or default_rules()).matcher.hits(facts, now))
-    by_category = scores(weighed)
+    by_category = together(scores(weighed), opinion(facts))
     category, margin = decide(by_category, named=bool(facts.items[0].type))
     speaking = [one for one in weighed if one.hit.rule.category is category]
     speaking.sort(key=lambda one: one.hit.rule.generic)
@@ -116,6 +117,16 @@ def explain(digest: Digest, rules: RuleSet | None = None) -> Explanation:
         evidence=_shown(evidence, weighed, category, judged, now),
     )
     return Explanation(verdict, evidence, by_category, lead.hit.rule.id if lead else "", judged.reasons)
+
+
+def rule_scores(facts: Facts, rules: RuleSet) -> dict[Category, float]:
+    """What the rules alone say: for training and for the ablation."""
+    return scores(weigh(rules.matcher.hits(facts, Circumstances(facts))))
+
+
+def together(rules: Mapping[Category, float], words: Mapping[Category, float]) -> dict[Category, float]:
+    """Rules and linear model as one score per category."""
+    return {category: rules.get(category, 0.0) + words.get(category, 0.0) for category in Category}
 
 
 def _lead(speaking: Sequence[Weighed]) -> Weighed | None:
