@@ -4,9 +4,9 @@
     python tools/train_offline.py            # measure only
     python tools/train_offline.py --write    # also write linear.json and calibration.json
 
-The linear model (multinomial logistic regression) is trained on the labelled events and the catalogue of types
-in ``tests/samples``. Everything measured of it is leave-repositories-out: an event is judged by a model that saw
-no event of its repository. The rules were written while looking at ``dev.jsonl`` and one half of
+The linear model (multinomial logistic regression) is trained on the labelled events and the catalogue of
+types in ``tests/samples``. Everything measured of it is leave-repositories-out: an event is judged by a model
+that saw no event of its repository. The rules were written while looking at ``dev.jsonl`` and one half of
 ``public_errors.jsonl``; the other half (``held out``) was only ever scored, so its line is the honest one.
 """
 
@@ -51,7 +51,6 @@ class Row:
     part: str
     features: set[str]
     rules: np.ndarray
-    named: bool
 
 
 def read_rows() -> list[Row]:
@@ -62,11 +61,7 @@ def read_rows() -> list[Row]:
             facts = look(digest_event(item.event))
             scores = rule_scores(facts, default_rules())
             vector = np.array([scores.get(category, 0.0) for category in ORDER])
-            rows.append(
-                Row(
-                    item, part_of(name, item.group), linear.features(facts), vector, bool(facts.items[0].type)
-                )
-            )
+            rows.append(Row(item, part_of(name, item.group), linear.features(facts), vector))
     return rows
 
 
@@ -129,9 +124,9 @@ def hashed(group: str) -> int:
     return int(hashlib.sha256(group.encode()).hexdigest(), 16)
 
 
-def decide(row: Row, scores: np.ndarray) -> tuple[Category, float]:
+def decide(scores: np.ndarray) -> tuple[Category, float]:
     found = {category: float(scores[i]) for i, category in enumerate(ORDER) if scores[i]}
-    return calibration.decide(found, named=row.named)
+    return calibration.decide(found)
 
 
 def right(row: Row, category: Category) -> bool:
@@ -153,7 +148,7 @@ def table(rows: Sequence[Row], variants: dict[str, np.ndarray]) -> None:
     for part in ("dev", "public", "held out"):
         chosen = [i for i, row in enumerate(rows) if row.part == part]
         for name, scores in variants.items():
-            said = [decide(rows[i], scores[i])[0] for i in chosen]
+            said = [decide(scores[i])[0] for i in chosen]
             exact = float(
                 np.mean([s is rows[i].item.label.category for i, s in zip(chosen, said, strict=True)])
             )
@@ -168,13 +163,14 @@ def table(rows: Sequence[Row], variants: dict[str, np.ndarray]) -> None:
 def calibrate(rows: Sequence[Row], scores: np.ndarray) -> list[list[float]]:
     """Knots margin → probability, fitted on the held-out part only, by isotonic regression.
 
-    The held-out events were chosen by those who wrote the rules, so real projects will be harder: pseudo-events
-    (eight misses in ten at no margin, one in two at the largest) pull the promise down where it rests on little.
+    The held-out events were chosen by those who wrote the rules, so real projects will be harder:
+    pseudo-events (eight misses in ten at no margin, one in two at the largest) pull the promise down where it
+    rests on little.
     """
     margins, truth = [], []
     for row, vector in zip(rows, scores, strict=True):
         if row.part == "held out":
-            category, margin = decide(row, vector)
+            category, margin = decide(vector)
             margins.append(margin)
             truth.append(float(right(row, category)))
     top = max(margins)
@@ -195,7 +191,7 @@ def reliability(rows: Sequence[Row], scores: np.ndarray, knots: list[list[float]
     judged = []
     for row, vector in zip(rows, scores, strict=True):
         if row.part == "held out":
-            category, margin = decide(row, vector)
+            category, margin = decide(vector)
             judged.append((promise(knots, margin), category is row.item.label.category, right(row, category)))
     print("\n| confidence | n | promised | exact or defensible | exact |\n|---|---|---|---|---|")
     for low, high in pairwise((0.0, 0.6, 0.8, 0.9, 0.95, 0.98, 1.01)):

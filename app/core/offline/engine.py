@@ -99,8 +99,8 @@ def explain(digest: Digest, rules: RuleSet | None = None) -> Explanation:
     facts = look(digest)
     now = Circumstances(facts)
     weighed = weigh((rules or default_rules()).matcher.hits(facts, now))
-    by_category = together(scores(weighed), opinion(facts))
-    category, margin = decide(by_category, named=bool(facts.items[0].type))
+    by_category = together(prior(scores(weighed), facts), opinion(facts))
+    category, margin = decide(by_category)
     speaking = [one for one in weighed if one.hit.rule.category is category]
     speaking.sort(key=lambda one: one.hit.rule.generic)
     lead = _lead(speaking)
@@ -121,7 +121,16 @@ def explain(digest: Digest, rules: RuleSet | None = None) -> Explanation:
 
 def rule_scores(facts: Facts, rules: RuleSet) -> dict[Category, float]:
     """What the rules alone say: for training and for the ablation."""
-    return scores(weigh(rules.matcher.hits(facts, Circumstances(facts))))
+    return prior(scores(weigh(rules.matcher.hits(facts, Circumstances(facts)))), facts)
+
+
+def prior(found: dict[Category, float], facts: Facts) -> dict[Category, float]:
+    """What to assume where no rule fits.
+
+    A type nobody knows is most often a project's own, raised by its own code; without even a type there is
+    nothing to go on.
+    """
+    return found or {Category.LOGIC if facts.items[0].type else Category.UNKNOWN: 1.0}
 
 
 def together(rules: Mapping[Category, float], words: Mapping[Category, float]) -> dict[Category, float]:
@@ -135,11 +144,17 @@ def _lead(speaking: Sequence[Weighed]) -> Weighed | None:
 
 
 def _slots(speaking: Iterable[Weighed]) -> dict[str, str]:
+    """What the sights took over, the heaviest first; then what a fitting rule's ``details`` find."""
     found: dict[str, str] = {}
     for one in speaking:
         for name, value in one.hit.slots.items():
             if name not in found and (cleaned := clean(value)):
                 found[name] = cleaned
+    for one in speaking:
+        for phrase in one.hit.rule.details:
+            for name, value in (phrase.search(one.hit.item.message) or {}).items():
+                if name not in found and (cleaned := clean(value)):
+                    found[name] = cleaned
     return found
 
 

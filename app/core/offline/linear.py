@@ -1,7 +1,7 @@
 """A small linear model behind the rules: words seen in labelled errors, for what the rules leave open.
 
-Its weights are data (``linear.json``), trained by ``tools/train_offline.py``: nothing to download, nothing but
-additions at run time. ``docs/accuracy.md`` shows what it adds.
+Its weights are data (``linear.json``), trained by ``tools/train_offline.py``: nothing to download, nothing
+but additions at run time. ``docs/accuracy.md`` shows what it adds.
 """
 
 from __future__ import annotations
