@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,15 @@ def test_no_text_makes_it_raise_or_break_its_promises(parts: list[str], kind: st
     assert 0.0 <= verdict.confidence <= 1.0
     assert "\n" not in verdict.root_cause + verdict.suggested_fix
     assert verdict == judged(kind, " ".join(parts)).verdict
+
+
+def test_the_examples_in_the_manual_are_usable() -> None:
+    manual = (Path(__file__).parent.parent / "docs" / "rules.md").read_text("utf-8")
+    tables = [
+        table
+        for block in re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)
+        for table in tomllib.loads(block)["rule"]
+    ]
+    assert [table["id"] for table in tables] == ["acme.erp-down", "acme.nightly"]
+    v = classify(digest_event(event("ErpFault", "ERP refused order A-17")), compile_rules(tables))
+    assert v.root_cause == "The ERP refused order A-17"
