@@ -142,7 +142,7 @@ _EVENTS = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_EVENTS | _JSON)
 def test_no_shape_makes_it_raise(event: Any) -> None:
     d = digest_event(event)

@@ -15,10 +15,12 @@ from .vocabulary import (
     TagKey,
 )
 
-WRITE_THRESHOLD = 0.6
-"""Confidence from which a category is written into Sentry; below it we say that we do not know."""
+WRITE_THRESHOLD = 0.85
+"""Confidence from which a category is written into Sentry; below it we say that we do not know.
 
-HIGH_CONFIDENCE = 0.85
+Measured in ``docs/accuracy.md``: of held-out events it writes 95 %, 99 % of them right."""
+
+HIGH_CONFIDENCE = 0.9
 """Confidence from which ``triage.confidence`` is ``high``."""
 
 

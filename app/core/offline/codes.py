@@ -17,7 +17,8 @@ _REASONS = (
     "client error|server error|error|timeout"
 )
 _SAID = (
-    r"status(?:[ _]?code)?(?: of| is| was)?|statuscode|response code|error code|http(?:/\d(?:\.\d)?)?(?: error| status)?|"
+    r"status(?:[ _]?code)?(?: of| is| was)?|statuscode|response code|error code|"
+    r"http(?:/\d(?:\.\d)?)?(?: error| status)?|"
     r"returned(?: an?)?|responded with(?: an?)?|respcode|code|failed with|got(?: an?)?|response|"
     r"received(?: an?)?"
 )
@@ -55,16 +56,19 @@ _CODED = tuple(
         ("signal", r"\bsignal:? (\d{1,2})\b"),
     )
 )
+_UNNUMBERED = tuple(one for one in _CODED if one[0] == "grpc")
+_DIGIT = re.compile(r"\d")
 
 
 def codes_in(text: str) -> frozenset[str]:
     """All codes named in the first 2,000 characters of ``text``."""
     text = text[:_SCAN]
     found = set()
-    for pattern in _HTTP:
+    numbered = _DIGIT.search(text) is not None
+    for pattern in _HTTP if numbered else ():
         for status in pattern.findall(text):
             found |= {f"http:{status}", f"http:{status[0]}xx"}
-    for kind, pattern in _CODED:
+    for kind, pattern in _CODED if numbered else _UNNUMBERED:
         for code in pattern.findall(text):
             found.add(f"{kind}:{code.lower().replace('_', '')}")
             if kind == "sqlstate":

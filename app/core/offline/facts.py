@@ -17,7 +17,7 @@ INNERMOST = 5
 
 _SEPARATORS = re.compile(r"[.\\/:$]+|\s+")
 _TAIL = re.compile(r"[<(\[]")
-"""Type arguments and codes: ``Repository<User>``, ``DiscordAPIError[50001]``, ``TypeError [ERR_INVALID_URL]``."""
+"""Type arguments and codes: ``Repository<User>``, ``DiscordAPIError[50001]``, ``Error [ERR_INVALID_URL]``."""
 _BRACKET = re.compile(r"\[(\w{2,40})\]")
 _TYPE_TOKEN = re.compile(r"[\w.:\\$]{5,120}")
 _TYPE_ENDS = ("error", "exception", "fault", "timeout", "failure", "violation", "rejection", "denied")

@@ -159,7 +159,9 @@ def _space_fits(space: tuple[str, ...], given: tuple[str, ...], where: frozenset
 
 def _contains(given: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     size = len(wanted)
-    return any(given[i : i + size] == wanted for i in range(len(given) - size + 1))
+    if size == 1:
+        return wanted[0] in given
+    return wanted[0] in given and any(given[i : i + size] == wanted for i in range(len(given) - size + 1))
 
 
 class Matcher:

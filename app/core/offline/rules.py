@@ -108,9 +108,10 @@ class Rule(BaseModel):
     weight: float = Field(default=4.0, gt=0, le=MAX_WEIGHT)
     says: str = Field(default="", max_length=160)
     """What it means, for the evidence list."""
-    cause: str = Field(default="", max_length=300)
-    """Template of the root cause: slots in braces, an optional part in brackets."""
-    fix: str = Field(default="", max_length=400)
+    cause: str = Field(default="", max_length=400)
+    """Template of the root cause: slots in braces, an optional part in brackets, alternatives apart by ``|``:
+    the first that can be filled is used."""
+    fix: str = Field(default="", max_length=500)
     severity: Severity | None = None
     """Severity of this kind before circumstances; none: the category's usual one."""
     immediate: bool | None = None
@@ -125,6 +126,8 @@ class Rule(BaseModel):
     messages: Phrases = ()
     codes: Listed = ()
     frames: Phrases = ()
+    details: Phrases = ()
+    """Read only once the rule fits, to fill slots: ``^'{key}'$`` for a KeyError."""
     require: Conditions = Conditions()
     unless: Conditions = Conditions()
     team: bool = False
@@ -133,6 +136,9 @@ class Rule(BaseModel):
         """Raises ``ValueError`` on a rule that can never be seen or says what it cannot know."""
         if not (self.types or self.messages or self.codes or self.frames):
             raise ValueError("needs at least one of types, messages, codes, frames")
+        for phrase in (*self.messages, *self.frames):
+            if not phrase.anchors:
+                raise ValueError(f"phrase {phrase.text[:40]!r} has no whole word to look it up by")
         for template in (self.cause, self.fix):
             check_template(template, frozenset(SLOTS))
         for name in (*self.require.signal, *self.unless.signal):
