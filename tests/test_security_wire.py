@@ -28,11 +28,14 @@ from .security_kit import BODY, chunked, connect, exchange, request_bytes, signe
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("wire")
-    with SandboxServer(SandboxSentry()) as sandbox:
-        with Live(folder, sandbox, f"sqlite:///{folder / 'triage.db'}", TMPDIR=str(folder)) as live:
-            live.release()
-            live.web()
-            yield live
+    database = f"sqlite:///{folder / 'triage.db'}"
+    with (
+        SandboxServer(SandboxSentry()) as sandbox,
+        Live(folder, sandbox, database, TMPDIR=str(folder)) as live,
+    ):
+        live.release()
+        live.web()
+        yield live
 
 
 @pytest.fixture
