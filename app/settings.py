@@ -7,6 +7,7 @@ one, why, and where to get it.
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +25,7 @@ from .core.policy import Policy
 from .errors import UserError
 from .policy_file import load_policy
 from .settings_model import ModelSettings, TriageMode
+from .settings_operate import OperateSettings
 from .settings_sources import WHERE_TO_GET, NamedFiles, aliases, env
 
 
@@ -34,7 +36,7 @@ class WriteMode(StrEnum):
     SHADOW = "shadow"
 
 
-class Settings(ModelSettings):
+class Settings(ModelSettings, OperateSettings):
     """Frozen; made once at the edge and passed down."""
 
     model_config = SettingsConfigDict(
@@ -130,27 +132,6 @@ class Settings(ModelSettings):
     triage_retention_days: int = env(
         "TRIAGE_RETENTION_DAYS", default=90, ge=1, description="How long payloads and finished jobs are kept."
     )
-    triage_dashboard_token: SecretStr = env(
-        "TRIAGE_DASHBOARD_TOKEN",
-        default=SecretStr(""),
-        description="Opens the dashboard; without one the dashboard is off.",
-    )
-    triage_metrics_token: SecretStr = env(
-        "TRIAGE_METRICS_TOKEN",
-        default=SecretStr(""),
-        description="Bearer token for /metrics; without one it answers this machine only.",
-    )
-    prometheus_multiproc_dir: str = env(
-        "PROMETHEUS_MULTIPROC_DIR",
-        default="",
-        description="Where web processes share their counts; `gunicorn` sets it by itself.",
-    )
-    triage_minutes_per_issue: float = env(
-        "TRIAGE_MINUTES_PER_ISSUE",
-        default=15.0,
-        ge=0,
-        description="Minutes that sorting an issue by hand takes you; for the hours-saved estimate.",
-    )
 
     @field_validator("sentry_url", "triage_public_url", "openai_base_url", "anthropic_base_url")
     @classmethod
@@ -220,6 +201,11 @@ class Settings(ModelSettings):
         return (init_settings, env_settings, NamedFiles(settings_cls, env_settings), dotenv_settings)
 
 
+def environment() -> dict[str, str]:
+    """The process's own variables, for showing where a setting came from."""
+    return dict(os.environ)
+
+
 def env_name(field_name: str) -> str:
     """The environment variable that people are told to set for a field."""
     return aliases(Settings.model_fields[field_name], field_name)[0]
@@ -260,4 +246,4 @@ def fixed_settings(**values: Any) -> Settings:
     return _Fixed(**values)
 
 
-__all__ = ["Settings", "TriageMode", "WriteMode", "env_name", "fixed_settings", "load_settings"]
+__all__ = ["Settings", "TriageMode", "WriteMode", "environment", "fixed_settings", "load_settings"]

@@ -47,11 +47,11 @@ class Dsn:
         if (
             parts.scheme not in {"http", "https"}
             or not parts.hostname
-            or not parts.username
+            or not (parts.username or "").isalnum()  # a Sentry key is hexadecimal
             or not project.isdigit()
         ):
             raise Permanent("the DSN is not of the form https://key@host/project")
-        return cls(parts.scheme, parts.username, parts.hostname, port, prefix, project)
+        return cls(parts.scheme, parts.username or "", parts.hostname, port, prefix, project)
 
     @property
     def authority(self) -> str:
