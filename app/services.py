@@ -20,7 +20,7 @@ from app.models.base import Model
 from app.models.transport import Transport as ModelTransport
 from app.sentry.client import SentryClient
 from app.sentry.errors import Forbidden
-from app.sentry.ingest import Dsn, EnvelopeSender, ingest_hosts
+from app.sentry.ingest import Dsn, EnvelopeSender, check_dsn, ingest_hosts
 from app.sentry.tags import AnnotationTagWriter, TagWriter
 from app.sentry.transport import RequestsTransport, Transport
 from app.sentry.writer import Installation
@@ -73,7 +73,12 @@ class Services:
     def is_our_own(self, project_id: str) -> bool:
         """True for the project that our own ``SENTRY_DSN`` reports to: that could go round for ever."""
         dsn = self.settings.sentry_dsn.get_secret_value()
-        return bool(dsn) and Dsn.parse(dsn).project_id == project_id
+        if not dsn:
+            return False
+        ours = Dsn.parse(dsn)
+        hosts = ingest_hosts(self.settings.sentry_url, self.settings.sentry_ingest_hosts)
+        # Another Sentry may have a project of the same number.
+        return ours.project_id == project_id and check_dsn(dsn, hosts)[0]
 
     def _read_directory(self, project: str) -> Directory:
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -120,6 +121,12 @@ class Settings(ModelSettings):
         ge=0,
         description="How often Sentry's list is compared with ours; 0 is never.",
     )
+    triage_reconcile_first_hours: int = env(
+        "TRIAGE_RECONCILE_FIRST_HOURS",
+        default=24,
+        ge=0,
+        description="How far back the very first comparison looks; older issues are for `backfill`.",
+    )
     triage_retention_days: int = env(
         "TRIAGE_RETENTION_DAYS", default=90, ge=1, description="How long payloads and finished jobs are kept."
     )
@@ -132,6 +139,11 @@ class Settings(ModelSettings):
         "TRIAGE_METRICS_TOKEN",
         default=SecretStr(""),
         description="Bearer token for /metrics; without one it answers this machine only.",
+    )
+    prometheus_multiproc_dir: str = env(
+        "PROMETHEUS_MULTIPROC_DIR",
+        default="",
+        description="Where web processes share their counts; `gunicorn` sets it by itself.",
     )
     triage_minutes_per_issue: float = env(
         "TRIAGE_MINUTES_PER_ISSUE",
@@ -174,6 +186,16 @@ class Settings(ModelSettings):
     def client_secrets(self) -> tuple[str, ...]:
         """Every client secret that is valid now; the newest first."""
         return tuple(s.strip() for s in self.sentry_client_secret.get_secret_value().split(",") if s.strip())
+
+    def secrets(self) -> list[str]:
+        """Every secret value there is, to be kept out of logs and pages; the database's password too."""
+        found = list(self.client_secrets)
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            values = value if isinstance(value, tuple) else (value,)
+            found += [one.get_secret_value() for one in values if isinstance(one, SecretStr)]
+        password = urlsplit(self.database_url).password
+        return [secret for secret in (*found, unquote(password or "")) if secret]
 
     def require(self, *names: str) -> None:
         """Raise a ``UserError`` naming the first of ``names`` (fields) that is not set."""

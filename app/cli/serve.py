@@ -34,7 +34,8 @@ class OneProcess(BaseApplication):
         options: dict[str, Any] = {
             "bind": f"{self._settings.host}:{self._settings.port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": "app.web.gunicorn_worker.PatientWorker",
+            "logger_class": "app.web.gunicorn_worker.OurLogger",
             "threads": 16,
             "timeout": 60,
             "graceful_timeout": 35,

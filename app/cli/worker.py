@@ -11,6 +11,7 @@ import click
 from app.errors import UserError
 from app.jobs.workflows import build_engine
 from app.logs import configure_logging
+from app.reporting import start_reporting
 from app.services import build_services
 from app.settings import load_settings
 from app.store.engine import is_migrated
@@ -22,6 +23,7 @@ def command(name: str | None) -> None:
     """Triage issues: take jobs from the database until stopped."""
     settings = load_settings()
     configure_logging(settings)
+    start_reporting(settings, "worker")
     services = build_services(settings)
     if not is_migrated(services.store.engine):
         raise UserError("The database is not up to date.", hint="Run: sentry-triage release")

@@ -26,6 +26,10 @@ class Kind(StrEnum):
     """A person told us something of an issue; the job's payload says what."""
     OBSERVE = "observe"
     """A person changed an issue, or corrected the same error elsewhere: look again."""
+    REFRESH = "refresh"
+    """Write again what was decided, for instance tags that Sentry's search is about to forget."""
+    APPLY = "apply"
+    """Write what was decided although this deployment only watches: a person asked for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class PeopleSteps:
     def plan_answer(self, job_id: int, issue_id: str) -> Outcome:
         """The plan, with an answer to the person in our comment where they need one."""
         heard = self._heard(job_id, self._payload(job_id))
-        return self._triage.planned(issue_id, notice=self._notice(heard, self._stored(issue_id)))
+        return self._triage.planned(job_id, issue_id, notice=self._notice(heard, self._stored(issue_id)))
 
     @guarded
     def known(self, job_id: int, issue_id: str) -> Outcome:

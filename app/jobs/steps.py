@@ -17,6 +17,7 @@ from app.core.issue import Issue
 from app.core.offline import classify
 from app.core.plan import Around, plan
 from app.core.signature import signature
+from app.core.undo import ASKED, HELD
 from app.core.writes import Plan
 from app.errors import Permanent, Retryable
 from app.sentry.errors import NotFound
@@ -25,9 +26,11 @@ from app.settings import TriageMode
 from app.store.issues import StoredVerdict
 
 from .learned import NamedOwner, learn, named_owner, observe
-from .memory import write_memory
+from .memory import undone, write_memory
 from .model_steps import SAME_AGAIN
 from .outcome import Outcome, done, go, guarded
+
+BY_WISH = frozenset({Kind.APPLY, Kind.CORRECT})
 
 
 class TriageSteps:
@@ -126,9 +129,9 @@ class TriageSteps:
     @guarded
     def plan(self, job_id: int, issue_id: str) -> Outcome:
         """What to write, against what Sentry shows now."""
-        return self.planned(issue_id)
+        return self.planned(job_id, issue_id)
 
-    def planned(self, issue_id: str, *, notice: str = "") -> Outcome:
+    def planned(self, job_id: int, issue_id: str, *, notice: str = "") -> Outcome:
         """The same for other workflows. ``notice``: an answer to a person, for the comment."""
         latest = self._latest(issue_id)
         issue = self._services.client.issue(issue_id, expand_owners=True)
@@ -136,6 +139,8 @@ class TriageSteps:
         if content is None:
             raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
         decided = self._plan(latest, issue, content[0], notice)
+        if undone(self._store.writes.of_issue(issue_id)) and not self._asked(job_id):
+            decided = decided.held(HELD)
         self._store.issues.save_plan(issue_id, decided)
         return go(f"{len(decided.todo)} writes")
 
@@ -162,6 +167,11 @@ class TriageSteps:
             services.clock(),
             around,
         )
+
+    def _asked(self, job_id: int) -> bool:
+        """True where a person's wish is behind the job: it may write on an issue that was undone."""
+        job = self._store.work.get(job_id)
+        return job is not None and (job.kind in BY_WISH or job.trigger.startswith(ASKED))
 
     def _latest(self, issue_id: str) -> StoredVerdict:
         latest = self._store.verdicts.latest(issue_id)

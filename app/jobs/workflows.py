@@ -8,11 +8,12 @@ from datetime import timedelta
 
 from dbos import DBOS
 
-from app.core import relay
 from app.core.intake import Intent, Kind
 from app.services import Services
 from app.settings import WriteMode
+from app.store.work import GAVE_UP
 
+from .chores import Chores, all_chores
 from .engine import Body, JobEngine, enqueue, run_step
 from .model_steps import ModelSteps
 from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
@@ -50,39 +51,57 @@ class Workflows:
 
     def bodies(self) -> Mapping[str, Body]:
         """By the name under which DBOS knows them: the kinds of work, and ``ask``."""
-        read, people = self._read, self._people
-        heard = (people.listen, read.read, people.hear, people.decide_again)
-        bodies: dict[str, Body] = {
-            Kind.TRIAGE.value: self._way((read.read, read.decide)),
-            Kind.RELAY.value: self._way((read.read_relay, read.decide)),
-            Kind.CORRECT.value: self._way(heard),
-            Kind.OBSERVE.value: self._way((people.known, read.read, read.decide)),
-        }
+        bodies: dict[str, Body] = {kind.value: self._way(kind) for kind in self._first()}
         if self._services.model is not None:
             bodies[ASK] = self.ask(ModelSteps(self._services, self._services.model))
         return bodies
 
-    def _way(self, first: Sequence[Step]) -> Body:
-        """Where a model is to be asked, ``ask`` goes on after ``first``."""
+    def _first(self) -> Mapping[Kind, Sequence[Step]]:
+        """Until there is a verdict, or a model is to be asked for one."""
+        read, people = self._read, self._people
+        return {
+            Kind.TRIAGE: (read.read, read.decide),
+            Kind.RELAY: (read.read_relay, read.decide),
+            Kind.CORRECT: (people.listen, read.read, people.hear, people.decide_again),
+            Kind.OBSERVE: (people.known, read.read, read.decide),
+            # Nothing is decided: the verdict that we have is written.
+            Kind.REFRESH: (read.read,),
+            Kind.APPLY: (read.read,),
+        }
+
+    def _rest(self, kind: Kind) -> Sequence[Step]:
+        """What follows a verdict: an issue is written to, a relayed event hands on."""
+        rest = {
+            Kind.TRIAGE: self._writes(),
+            Kind.RELAY: (self._read.hand_on,),
+            Kind.CORRECT: self._writes_by_hand(self._people.plan_answer),
+            Kind.OBSERVE: self._writes_by_hand(self._read.plan),
+            Kind.REFRESH: self._writes(),
+            Kind.APPLY: self._all_writes(self._read.plan, self._write.tags, self._write.close),
+        }
+        return rest[kind]
+
+    def _way(self, kind: Kind) -> Body:
+        """The workflow of one kind of work."""
 
         def way(job_id: int, subject: str) -> str:
-            decided = self._run(first, job_id, subject)
+            decided = self._run(self._first()[kind], job_id, subject)
             if decided.get("ask_model"):
                 return self._hand_to_model(job_id, subject)
             if decided["next"] == GO:
-                decided = self._run(self._rest(subject), job_id, subject)
+                decided = self._run(self._rest(kind), job_id, subject)
             return self._settle(job_id, subject, decided)
 
         return way
 
     def ask(self, model: ModelSteps) -> Body:
-        """Ask the model and write. It has a queue of its own, which counts the calls a minute over all
-        workers; a model that is slow holds nobody else up."""
+        """Ask the model and go on as the row's kind does. It has a queue of its own, which counts the calls a
+        minute over all workers; a model that is slow holds nobody else up."""
 
         def ask(job_id: int, subject: str) -> str:
-            return self._settle(
-                job_id, subject, self._run((model.ask, *self._rest(subject)), job_id, subject)
-            )
+            job = self._store.work.get(job_id)  # its kind never changes: a replay takes the same way
+            rest = self._rest(job.kind if job is not None else Kind.TRIAGE)
+            return self._settle(job_id, subject, self._run((model.ask, *rest), job_id, subject))
 
         return ask
 
@@ -98,23 +117,20 @@ class Workflows:
         enqueue(ASK, asking, MODEL_QUEUE, job_id, issue_id)
         return "asking"
 
-    def _rest(self, subject: str) -> Sequence[Step]:
-        """What follows a verdict: a relayed event hands on, an issue is written to. Where a person's word is
-        behind it, they are answered, tags do not wait a day, and the same error elsewhere learns from it.
+    def _writes(self) -> Sequence[Step]:
+        write = self._write
+        return self._unless_shadow(self._read.plan, write.tags, write.close)
 
-        The kind of work is the first part of the workflow's id, also of the ``ask`` that goes on with it.
-        """
-        kind = (DBOS.workflow_id or "").partition(":")[0]
-        if relay.is_subject(subject):
-            return (self._read.hand_on,)
-        if kind not in (Kind.CORRECT, Kind.OBSERVE):
-            return self._writes(self._read.plan, self._write.tags, self._write.close)
-        plan = self._people.plan_answer if kind == Kind.CORRECT else self._read.plan
-        return self._writes(plan, self._write.tags_by_hand, self._people.teach, self._write.close)
+    def _writes_by_hand(self, plan: Step) -> Sequence[Step]:
+        """The same where a person's word is behind it: tags do not wait a day, and others learn from it."""
+        return self._unless_shadow(plan, self._write.tags_by_hand, self._people.teach, self._write.close)
 
-    def _writes(self, plan: Step, tags: Step, *after: Step) -> Sequence[Step]:
+    def _unless_shadow(self, plan: Step, tags: Step, *after: Step) -> Sequence[Step]:
         if self._services.settings.triage_write is WriteMode.SHADOW:
             return (plan, *after)
+        return self._all_writes(plan, tags, *after)
+
+    def _all_writes(self, plan: Step, tags: Step, *after: Step) -> Sequence[Step]:
         return (plan, self._write.fields, self._write.annotation, self._write.comment, tags, *after)
 
     def _run(self, steps: Sequence[Step], job_id: int, subject: str) -> Outcome:
@@ -142,7 +158,7 @@ class Workflows:
         elif (
             ended == FAIL or (ended == RETRY and old) or (ended == CRASH and job.attempts + 1 >= MAX_CRASHES)
         ):
-            work.fail(job_id, workflow_id, reason)
+            work.fail(job_id, workflow_id, reason, GAVE_UP if ended == RETRY else "failed")
             return done("failed", reason)
         else:
             work.postpone(job_id, workflow_id, wait_before(job.attempts, outcome.get("after")), reason)
@@ -177,10 +193,10 @@ def wait_before(attempts: int, asked: float | None) -> float:
 
 
 def build_engine(services: Services, *, executor_id: str | None = None) -> JobEngine:
-    """The job engine over the workflows, not yet launched."""
+    """The job engine over the workflows and the chores, not yet launched."""
     concurrency = services.settings.triage_worker_concurrency
     calls = max(1, int(services.settings.triage_model_rpm * MARGIN))
-    return JobEngine(
+    engine = JobEngine(
         services.store,
         services.settings.database_url,
         Workflows(services).bodies(),
@@ -193,3 +209,6 @@ def build_engine(services: Services, *, executor_id: str | None = None) -> JobEn
         },
         executor_id=executor_id,
     )
+    chores = Chores(services, engine.executor_id, all_chores(services), engine.stopping)
+    engine.also(chores.tick, every=1.0)
+    return engine

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from app.core.comment import find_marker, withdrawn_comment
 from app.core.issue import Issue
@@ -113,18 +114,27 @@ def write_annotation(
             Done(write.kind, Outcome.SAME, write.before, shown, "it is there already", str(ours[0].get("id")))
         ]
     try:
-        row = client.put_external_issue(
-            installation.uuid,
-            plan.issue_id,
-            project=APP_NAME,
-            identifier=write.value,
-            web_url=web_url,
-            app_slug=installation.app_slug,
-        )
-    except Forbidden:  # 23.7.1 cannot replace it, and deleting takes event:admin, which we do not ask for
-        reason = "the token may not replace our mark on this Sentry (event:admin)"
-        return [Done(write.kind, Outcome.REFUSED, shown, shown, reason)]
+        row = put_annotation(client, plan.issue_id, installation, write.value, web_url)
+    except Forbidden:  # 23.7.1 cannot replace, and to delete the old one takes event:admin
+        reason = "this Sentry replaces an annotation only for a token with event:admin"
+        return [
+            Done(write.kind, Outcome.REFUSED, shown, shown, reason, str(ours[0].get("id")) if ours else "")
+        ]
     return [Done(write.kind, Outcome.WRITTEN, shown, write.value, write.reason, str(row.get("id") or ""))]
+
+
+def put_annotation(
+    client: SentryClient, issue_id: str, installation: Installation, identifier: str, web_url: str
+) -> dict[str, Any]:
+    """Make or replace ``Triage#identifier``. Raises ``Forbidden`` where an old server has to delete first."""
+    return client.put_external_issue(
+        installation.uuid,
+        issue_id,
+        project=APP_NAME,
+        identifier=identifier,
+        web_url=web_url,
+        app_slug=installation.app_slug,
+    )
 
 
 def write_comment(

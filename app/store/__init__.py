@@ -15,7 +15,10 @@ from .corrections import CorrectionRepository
 from .engine import make_engine
 from .facts import FactRepository
 from .issues import IssueRepository, VerdictRepository
+from .reports import Reports
+from .totals import TotalsRepository
 from .vault import Vault, vault_for
+from .vitals import Vitals
 from .work import WorkRepository
 from .workers import WorkerRepository
 from .writes import WriteLog
@@ -39,6 +42,9 @@ class Store:
         self.corrections = CorrectionRepository(engine, clock)
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)
+        self.reports = Reports(engine, vault, clock)
+        self.totals = TotalsRepository(engine, clock)
+        self.vitals = Vitals(engine, clock)
 
     @classmethod
     def open(cls, url: str, vault: Vault, clock: Callable[[], datetime] = utc_now) -> Store:

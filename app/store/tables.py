@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 
@@ -43,6 +44,8 @@ class Moment(TypeDecorator[datetime]):
 Id = BigInteger().with_variant(Integer, "sqlite")
 metadata = MetaData()
 
+FINISHED = text("finished_at IS NOT NULL")
+
 work = Table(
     "work",
     metadata,
@@ -54,6 +57,7 @@ work = Table(
     Column("payload", LargeBinary),
     Column("state", String(12), nullable=False, default="queued"),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("rank", Integer, nullable=False, default=0),
     Column("created_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("started_at", Moment),
@@ -63,6 +67,8 @@ work = Table(
     Column("reason", String(500)),
     # One index for all that is asked of it: each costs every webhook a page more to write.
     Index("work_open", "state", "due_at", "subject"),
+    # Partial, so that a new row costs nothing here.
+    Index("work_finished", "finished_at", sqlite_where=FINISHED, postgresql_where=FINISHED),
     sqlite_autoincrement=True,
 )
 
@@ -83,6 +89,7 @@ issues = Table(
     Column("content", LargeBinary),
     Column("plan", LargeBinary),
     Index("issues_triaged", "triaged_at"),
+    Index("issues_read", "read_at", "issue_id"),
 )
 
 verdicts = Table(

@@ -5,14 +5,20 @@ gthread, so that a slow page does not hold a webhook up; PORT, WEB_CONCURRENCY a
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from typing import Any
+
 from app.settings import load_settings
 
 _settings = load_settings()
+_counts = tempfile.mkdtemp(prefix="sentry-triage-metrics-")
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "gthread"
+worker_class = "app.web.gunicorn_worker.PatientWorker"
 threads = 16
+worker_connections = 1000
 timeout = 60
 graceful_timeout = 35
 keepalive = 5
@@ -24,3 +30,17 @@ forwarder_headers = "SCRIPT_NAME,PATH_INFO,SENTRY_SIGNATURE"
 accesslog = None
 errorlog = "-"
 loglevel = _settings.log_level.lower()
+logger_class = "app.web.gunicorn_worker.OurLogger"
+# Set before the web processes start, because prometheus_client reads it when it is imported.
+raw_env = [f"PROMETHEUS_MULTIPROC_DIR={_counts}"]
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """A web process ended: its counts stay, its gauges go."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid, path=_counts)  # type: ignore[no-untyped-call]
+
+
+def on_exit(_server: Any) -> None:
+    shutil.rmtree(_counts, ignore_errors=True)
