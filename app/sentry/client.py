@@ -120,8 +120,8 @@ class SentryClient(DirectoryCalls):
         except BadRequest:
             return None
         except NotFound as error:
-            # "The requested resource does not exist" is the 404; the event's own has other words. But
-            # 23.7.1 says so of a name that it does not know: then "latest" is asked, which tells the two apart.
+            # "The requested resource does not exist" is the 404; the event's own has other words.
+            # But 23.7.1 says so of a name it does not know: "latest" is asked next and tells the two apart.
             if name != "recommended" and "requested resource does not exist" in str(error).lower():
                 raise
             return None
