@@ -10,12 +10,11 @@ from typing import Any
 
 from app.core.intake import Intent, Kind
 from app.core.policy import Policy
-from app.jobs.steps import TriageSteps
-from app.jobs.write_steps import WriteSteps
+from app.jobs.workflows import Workflows
 from app.sandbox.sandbox import DEFAULT_SCOPES, SandboxSentry, TokenSpec
 from app.sandbox.server import SandboxServer
 from app.services import Services, build_services
-from app.settings import WriteMode, fixed_settings
+from app.settings import fixed_settings
 from app.store import Store
 
 ADMIN = (*DEFAULT_SCOPES, "event:admin")
@@ -102,12 +101,9 @@ class Rig:
             self.store.work.fail(job_id, name, outcome["reason"])
 
     def _steps(self, kind: Kind) -> list[Callable[[int, str], Any]]:
-        read, write = TriageSteps(self.services), WriteSteps(self.services)
-        writes = [write.fields, write.annotation, write.comment, write.tags]
-        if self.services.settings.triage_write is WriteMode.SHADOW and kind is not Kind.APPLY:
-            writes = []
-        decide = [read.decide] if kind is Kind.TRIAGE else []
-        return [read.read, *decide, read.plan, *writes, write.close]
+        """The product's own order of steps; only the engine that checkpoints them is not there."""
+        flows = Workflows(self.services)
+        return [*flows._first()[kind], *flows._rest(kind)]
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def test_a_priority_that_is_not_what_we_wrote_is_noticed_once() -> None:
     ours = replace(TRIAGED, priority="medium")
     found = ask(case(known=ours))
     assert found is not None
-    assert found.trigger == "priority changed"
+    assert (found.kind, found.trigger) == (Kind.OBSERVE, "priority changed")
     assert ask(case(known=replace(TRIAGED, priority="high"))) is None
     assert ask(case(replace(ISSUE, priority=None), ours)) is None, "23.7 has no priority"
 

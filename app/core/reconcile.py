@@ -174,7 +174,7 @@ def _priority(case: Case) -> Ask | str:
     if ours is None or now is None or ours == now:
         return ""
     dedupe = f"priority:{case.issue.id}:{ours}:{now}"
-    return Ask(Kind.TRIAGE, "priority changed", dedupe, f"we wrote {ours}, someone made it {now}")
+    return Ask(Kind.OBSERVE, "priority changed", dedupe, f"we wrote {ours}, someone made it {now}")
 
 
 def _tags(case: Case) -> Ask | str:
