@@ -13,6 +13,7 @@ from app.core.owners import Directory
 from app.core.policy import Policy
 from app.core.prompt import PastCase
 from app.core.vocabulary import Category
+from app.examples import past_cases
 from app.models import make_model
 from app.models.ask import Send
 from app.models.base import Model
@@ -67,7 +68,7 @@ class Services:
 
     def past_cases(self, signature: str, category: Category) -> Sequence[PastCase]:
         """The nearest corrections of people, as examples for a model."""
-        return ()
+        return past_cases(self.store, self.policy, signature, category)
 
     def is_our_own(self, project_id: str) -> bool:
         """True for the project that our own ``SENTRY_DSN`` reports to: that could go round for ever."""
@@ -106,6 +107,18 @@ def find_installation(rows: list[dict[str, Any]], settings: Settings) -> Install
     return found[0] if len(found) == 1 else None
 
 
+def build_client(settings: Settings, transport: Transport | None = None) -> SentryClient:
+    """The REST client by the settings."""
+    return SentryClient(
+        settings.sentry_url,
+        settings.sentry_auth_token.get_secret_value(),
+        settings.sentry_org,
+        transport=transport or RequestsTransport(),
+        clock=time.time,
+        sleep=time.sleep,
+    )
+
+
 def build_services(
     settings: Settings,
     *,
@@ -118,14 +131,7 @@ def build_services(
     policy = settings.policy() if policy is None else policy
     store = store or open_store(settings)
     transport = transport or RequestsTransport()
-    client = SentryClient(
-        settings.sentry_url,
-        settings.sentry_auth_token.get_secret_value(),
-        settings.sentry_org,
-        transport=transport,
-        clock=time.time,
-        sleep=time.sleep,
-    )
+    client = build_client(settings, transport)
     tags = AnnotationTagWriter(
         client,
         EnvelopeSender(transport, time.time),

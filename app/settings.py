@@ -123,6 +123,12 @@ class Settings(ModelSettings, OperateSettings):
         ge=0,
         description="How often Sentry's list is compared with ours; 0 is never.",
     )
+    triage_reconcile_first_hours: int = env(
+        "TRIAGE_RECONCILE_FIRST_HOURS",
+        default=24,
+        ge=0,
+        description="How far back the very first comparison looks; older issues are for `backfill`.",
+    )
     triage_retention_days: int = env(
         "TRIAGE_RETENTION_DAYS", default=90, ge=1, description="How long payloads and finished jobs are kept."
     )

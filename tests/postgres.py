@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from .require import require
+
 _USER = "triage"
 
 
@@ -42,7 +44,7 @@ def running_server() -> Iterator[str]:
         return
     binaries = find_binaries()
     if binaries is None:
-        pytest.skip("no Postgres: set TEST_POSTGRES_URL or install the server (apt install postgresql)")
+        require("postgres", "set TEST_POSTGRES_URL or install the server (apt install postgresql)")
     server = Server(binaries)
     try:
         server.create()

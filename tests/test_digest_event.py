@@ -129,8 +129,10 @@ _JSON = st.recursive(
 )
 _KEYS = re.findall(
     r"\w+",
-    "exception entries logentry message threads stacktrace tags breadcrumbs contexts request level platform sdk "
-    "release errors title culprit transaction values frames type value mechanism data context lineno formatted",
+    "exception entries logentry message threads stacktrace tags breadcrumbs contexts request level "
+    "platform sdk "
+    "release errors title culprit transaction values frames type value mechanism data context "
+    "lineno formatted",
 )
 _EVENTS = st.dictionaries(
     st.sampled_from(_KEYS),
@@ -140,7 +142,7 @@ _EVENTS = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_EVENTS | _JSON)
 def test_no_shape_makes_it_raise(event: Any) -> None:
     d = digest_event(event)

@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sandbox_support import Api, Clock, annotation, event, lab
 
 from app.sandbox import SandboxSentry
+
+from .sandbox_support import Api, Clock, annotation, event, lab
 
 ISSUE = "organizations/sentry/issues/1/"
 

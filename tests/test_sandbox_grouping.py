@@ -6,9 +6,10 @@ import re
 from typing import Any
 
 import pytest
-from sandbox_support import event
 
 from app.sandbox.grouping import hashes
+
+from .sandbox_support import event
 
 
 def frames(*names: tuple[str, bool]) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from sandbox_support import Api, Clock, differences, event, lab, sample
 
 from app.sandbox import Chaos, SandboxSentry
 from app.sandbox.components import ComponentFailed
 from app.sandbox.hooks import sign
+
+from .sandbox_support import Api, Clock, differences, event, lab, sample
 
 SECRET = "6f08e2930a28436caa3ff311eb935f9d"
 

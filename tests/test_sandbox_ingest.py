@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sandbox_support import START, Clock, annotation, envelope, event, gzipped, lab
 
 from app.sandbox import SandboxSentry, create_app
 from app.sandbox.normalise import normalise
+
+from .sandbox_support import START, Clock, annotation, envelope, event, gzipped, lab
 
 ID = "0123456789abcdef0123456789abcdef"
 

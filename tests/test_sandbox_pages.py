@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_support import Api, annotation, event, lab, sample
 
 from app.sandbox import SandboxSentry, SandboxServer, create_app
 from app.sandbox.components import Reply
 from app.sandbox.markdown import render
+
+from .sandbox_support import Api, annotation, event, lab, sample
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'{{7*7}}"
 LIST = "/organizations/sentry/issues/"

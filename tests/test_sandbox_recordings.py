@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_support import Api, differences, event, lab, sample
+
+from .sandbox_support import Api, differences, event, lab, sample
 
 # Parts that Sentry 23.7.1 shows and nobody of ours reads.
 NOT_PLAYED = (

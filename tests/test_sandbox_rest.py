@@ -6,9 +6,10 @@ import secrets
 from typing import Any
 
 import pytest
-from sandbox_support import Api, Clock, event, lab, sample
 
 from app.sandbox import TokenSpec
+
+from .sandbox_support import Api, Clock, event, lab, sample
 
 ISSUE = "organizations/sentry/issues/1/"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_support import START, Api, Clock, annotation, event, lab
+
+from .sandbox_support import START, Api, Clock, annotation, event, lab
 
 LIST = "organizations/sentry/issues/"
 

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 import requests
 from click.testing import CliRunner
-from sandbox_support import APP_TOKEN, Clock, event, lab
 
 from app.cli.sandbox import command
 from app.sandbox import SandboxSentry, SandboxServer
+
+from .sandbox_support import APP_TOKEN, Clock, event, lab
 
 AUTH = {"Authorization": f"Bearer {APP_TOKEN}"}
 ISSUE = "/api/0/organizations/sentry/issues/1/"

@@ -119,13 +119,23 @@ def _apply(rules: Iterable[Rule], text: str, seen: Counter[str]) -> str:
     return text
 
 
+NESTED = 4
+"""How deep an assignment is looked for in the value of another: ``ValueError: password=x`` is two."""
+
+
 def _by_key(pattern: re.Pattern[str], decide: _Decide, text: str, seen: Counter[str]) -> str:
-    def put(m: Match[str]) -> str:
+    def put(m: Match[str], depth: int = 0) -> str:
         hit = decide(m)
-        if hit is None:
+        if hit is not None:
+            seen[hit[0]] += 1
+            return hit[1]
+        if depth == NESTED or m.start("value") < m.start("key"):
             return m[0]
-        seen[hit[0]] += 1
-        return hit[1]
+        done, at = [], m.start()
+        for inner in pattern.finditer(m.string, m.start("value"), m.end("value")):
+            done += [m.string[at : inner.start()], put(inner, depth + 1)]
+            at = inner.end()
+        return "".join((*done, m.string[at : m.end()]))
 
     return pattern.sub(put, text)
 

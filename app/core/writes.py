@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -64,6 +64,13 @@ class Plan:
 
     def get(self, kind: WriteKind) -> Write:
         return next(write for write in self.writes if write.kind is kind)
+
+    def held(self, reason: str) -> Plan:
+        """The same with nothing to be done, and why."""
+        writes = tuple(
+            replace(write, do=False, reason=reason) if write.do else write for write in self.writes
+        )
+        return replace(self, writes=writes)
 
     @property
     def todo(self) -> tuple[Write, ...]:

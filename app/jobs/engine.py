@@ -98,6 +98,19 @@ class JobEngine:
         )
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._loops: list[tuple[Callable[[], object], float]] = [
+            (self._dispatcher.dispatch, POLL),
+            (self._care, BEAT),
+            (self._dispatcher.sweep, SWEEP),
+        ]
+
+    def also(self, task: Callable[[], object], *, every: float) -> None:
+        """Run ``task`` in a thread of its own every so many seconds once launched. It must end soon after
+        ``stopping()``, or be safe to be cut off."""
+        self._loops.append((task, every))
+
+    def stopping(self) -> bool:
+        return self._stop.is_set()
 
     def launch(self) -> None:
         """Start everything; returns once jobs are taken."""
@@ -122,8 +135,7 @@ class JobEngine:
         DBOS.launch()
         for name, options in self._queues.items():
             DBOS.register_queue(name, polling_interval_sec=POLL, on_conflict="always_update", **options)
-        loops = ((self._dispatcher.dispatch, POLL), (self._care, BEAT), (self._dispatcher.sweep, SWEEP))
-        for loop, interval in loops:
+        for loop, interval in self._loops:
             thread = threading.Thread(target=self._repeat, args=(loop, interval), daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -138,7 +150,7 @@ class JobEngine:
 
     def enqueue(self, kind: Kind, workflow_id: str, job: Job) -> bool:
         try:
-            enqueue(kind.value, workflow_id, "jobs", job.id, job.subject)
+            enqueue(kind.value, workflow_id, "jobs", job.id, job.subject, rank=job.rank)
         except dbos_errors.DBOSQueueDeduplicatedError:
             return False
         return True
@@ -179,8 +191,9 @@ class JobEngine:
                 self._stop.wait(1.0)
 
 
-def enqueue(name: str, workflow_id: str, queue: str, job_id: int, subject: str) -> None:
-    """Put a workflow on a queue, once: a known id is not started again, a busy subject is refused."""
+def enqueue(name: str, workflow_id: str, queue: str, job_id: int, subject: str, *, rank: int = 0) -> None:
+    """Put a workflow on a queue, once: a known id is not started again, a busy subject is refused.
+    DBOS takes what has no priority first, then the lowest number."""
     options = EnqueueOptions(
         workflow_name=name,
         queue_name=queue,
@@ -189,6 +202,8 @@ def enqueue(name: str, workflow_id: str, queue: str, job_id: int, subject: str) 
         app_version=APPLICATION_VERSION,
         serialization_type=WorkflowSerializationFormat.PORTABLE,
     )
+    if rank:
+        options["priority"] = rank
     DBOS.enqueue_workflow_with_options(options, job_id, subject)
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from app.core.issue import Issue
+from app.core.undo import restores
 from app.core.writes import WriteKind, WriteMemory
 from app.store import Store
-from app.store.writes import LoggedWrite
-
-STANDS = frozenset({"written", "same"})
-"""Outcomes after which Sentry shows our value."""
+from app.store.writes import STANDS, LoggedWrite
 
 
 def write_memory(store: Store, issue: Issue) -> WriteMemory:
@@ -19,7 +17,7 @@ def write_memory(store: Store, issue: Issue) -> WriteMemory:
     assignee = last.get(WriteKind.ASSIGNEE)
     tags = store.annotations.last_landed(issue.id)
     return WriteMemory(
-        priority=_after(last.get(WriteKind.PRIORITY)),
+        priority=_after(last.get(WriteKind.PRIORITY)) or _put_back(log),
         assignee=_after(assignee),
         annotation=_after(annotation),
         external_id=annotation.ref if annotation else None,
@@ -34,6 +32,12 @@ def write_memory(store: Store, issue: Issue) -> WriteMemory:
     )
 
 
+def undone(log: list[LoggedWrite]) -> bool:
+    """True where a person undid our writes on this issue and none was asked for since."""
+    standing = max((write.id for write in log if write.outcome in STANDS and not write.undone_at), default=0)
+    return any(write.undone_at and write.id > standing for write in log)
+
+
 def _last_standing(log: list[LoggedWrite]) -> dict[str, LoggedWrite]:
     """By kind, the newest write of ours that stands and was not undone."""
     found: dict[str, LoggedWrite] = {}
@@ -41,6 +45,12 @@ def _last_standing(log: list[LoggedWrite]) -> dict[str, LoggedWrite]:
         if write.outcome in STANDS and write.undone_at is None:
             found[write.kind] = write
     return found
+
+
+def _put_back(log: list[LoggedWrite]) -> str | None:
+    """The priority that an undo of ours restored: Sentry's lock on it is ours too, and not a person's."""
+    gone = [line for line in log if line.kind == WriteKind.PRIORITY and line.undone_at is not None]
+    return restores(gone)[0].before if gone else None
 
 
 def _after(write: LoggedWrite | None) -> str | None:

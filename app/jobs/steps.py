@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core import relay
-from app.core.classify import Before, decide
+from app.core.classify import decide
 from app.core.digest import digest_event
 from app.core.intake import Intent, Kind
 from app.core.issue import Issue
 from app.core.offline import classify
 from app.core.plan import Around, plan
 from app.core.signature import signature
+from app.core.undo import ASKED, HELD
 from app.core.writes import Plan
 from app.errors import Permanent, Retryable
 from app.sentry.errors import NotFound
@@ -24,9 +25,12 @@ from app.services import Services
 from app.settings import TriageMode
 from app.store.issues import StoredVerdict
 
-from .memory import write_memory
+from .learned import NamedOwner, learn, named_owner, observe
+from .memory import undone, write_memory
 from .model_steps import SAME_AGAIN
 from .outcome import Outcome, done, go, guarded
+
+BY_WISH = frozenset({Kind.APPLY, Kind.CORRECT})
 
 
 class TriageSteps:
@@ -49,6 +53,7 @@ class TriageSteps:
             return done("skipped", refused)
         event = self._services.client.event(issue.id) or _from_metadata(issue)
         self._keep(issue, event)
+        observe(self._store, issue)
         if issue.id != issue_id:
             return done("moved", f"the issue was merged into {issue.id}")
         return go()
@@ -88,17 +93,23 @@ class TriageSteps:
     @guarded
     def decide(self, job_id: int, issue_id: str) -> Outcome:
         """What it is: the cascade over the digest."""
+        return self.decided(issue_id)
+
+    def decided(self, issue_id: str, *, fresh: bool = False) -> Outcome:
+        """The same for other workflows. ``fresh``: as if the same error had not been seen elsewhere."""
         stored = self._store.issues.get(issue_id)
         content = self._store.issues.content(issue_id)
         if stored is None or content is None:
             raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
         digest, _ = content
         offline = classify(digest, self._services.rules)
-        latest = self._store.verdicts.latest(issue_id)
+        known = learn(self._store, stored, fresh=fresh)
+        seen = known.own if known.correction is not None else None
         decision = decide(
-            offline,
-            before=self._before(stored.signature, issue_id),
-            own=latest.verdict if latest and latest.signature == stored.signature else None,
+            seen or offline,
+            correction=known.correction,
+            before=known.before,
+            own=known.own,
             model=self._services.model is not None,
             always_model=self._services.settings.triage_mode is TriageMode.MODEL,
         )
@@ -118,22 +129,34 @@ class TriageSteps:
     @guarded
     def plan(self, job_id: int, issue_id: str) -> Outcome:
         """What to write, against what Sentry shows now."""
+        return self.planned(job_id, issue_id)
+
+    def planned(self, job_id: int, issue_id: str, *, notice: str = "") -> Outcome:
+        """The same for other workflows. ``notice``: an answer to a person, for the comment."""
         latest = self._latest(issue_id)
         issue = self._services.client.issue(issue_id, expand_owners=True)
         content = self._store.issues.content(issue_id)
         if content is None:
             raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
-        decided = self._plan(latest, issue, content[0])
+        decided = self._plan(latest, issue, content[0], notice)
+        if undone(self._store.writes.of_issue(issue_id)) and not self._asked(job_id):
+            decided = decided.held(HELD)
         self._store.issues.save_plan(issue_id, decided)
         return go(f"{len(decided.todo)} writes")
 
-    def _plan(self, latest: StoredVerdict, issue: Issue, digest: Any) -> Plan:
-        services = self._services
+    def _plan(self, latest: StoredVerdict, issue: Issue, digest: Any, notice: str) -> Plan:
+        services, stored = self._services, self._store.issues.get(issue.id)
+        named = named_owner(self._store, stored, issue) if stored else NamedOwner()
         around = Around(
             version=latest.version,
             directory=services.directory(issue.project_slug),
             public_url=services.issue_url(issue.id),
+            corrections_learned=self._store.corrections.learned(issue.id, stored.signature if stored else ""),
             assigned_last_hour=self._store.writes.written_within("assignee", 3600),
+            notice=notice,
+            owner=named.owner,
+            owner_by=named.by,
+            owner_asked=named.asked,
         )
         return plan(
             latest.verdict,
@@ -145,18 +168,16 @@ class TriageSteps:
             around,
         )
 
+    def _asked(self, job_id: int) -> bool:
+        """True where a person's wish is behind the job: it may write on an issue that was undone."""
+        job = self._store.work.get(job_id)
+        return job is not None and (job.kind in BY_WISH or job.trigger.startswith(ASKED))
+
     def _latest(self, issue_id: str) -> StoredVerdict:
         latest = self._store.verdicts.latest(issue_id)
         if latest is None:
             raise Permanent("The issue's verdict cannot be opened: its encryption key is gone.")
         return latest
-
-    def _before(self, signature_: str, issue_id: str) -> Before | None:
-        found = self._store.verdicts.same_signature(signature_, but_not=issue_id) if signature_ else None
-        if found is None:
-            return None
-        issue = self._store.issues.get(found.issue_id)
-        return Before(issue.short_id if issue else found.issue_id, found.verdict)
 
     def _refused(self, issue: Issue) -> str:
         if self._services.is_our_own(issue.project_id):

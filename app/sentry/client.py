@@ -14,7 +14,7 @@ from app.core.issue import Issue
 from app.sentry.api import api_path, decode, mapping, rows
 from app.sentry.directory import DirectoryCalls
 from app.sentry.errors import BadRequest, NotFound, ServerTrouble
-from app.sentry.paging import Page, next_cursor
+from app.sentry.paging import Page, next_cursor, wait_by
 
 MAX_HOPS = 5
 """Synthetic events of ours that are stepped over in search of a real one."""
@@ -74,7 +74,8 @@ class SentryClient(DirectoryCalls):
         path = self.org_path("issues")
         response = self.call("GET", path, params=params)
         found = tuple(Issue.from_api(row) for row in rows(decode(response, path), path) if row.get("id"))
-        return Page(found, next_cursor(response.headers.get("link", "")))
+        wait = wait_by(response.headers, self._clock())
+        return Page(found, next_cursor(response.headers.get("link", "")), wait)
 
     def hashes(self, issue_id: str) -> list[str]:
         """The stored grouping hashes of an issue, 32 hex digits each."""
@@ -120,7 +121,8 @@ class SentryClient(DirectoryCalls):
             return None
         except NotFound as error:
             # "The requested resource does not exist" is the issue's 404; the event's own has other words.
-            if "requested resource does not exist" in str(error).lower():
+            # Where a server knows no "recommended", that may say so too: then "latest" tells which it was.
+            if name != "recommended" and "requested resource does not exist" in str(error).lower():
                 raise
             return None
 

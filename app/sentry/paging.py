@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,10 +15,25 @@ _PARAM = re.compile(r';\s*([a-z]+)="([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list; ``cursor`` asks for the next one and is None at the end."""
+    """One page of a list; ``cursor`` asks for the next one and is None at the end.
+
+    ``wait``: seconds until the next call is welcome, by Sentry's rate limit headers.
+    """
 
     items: tuple[T, ...]
     cursor: str | None = None
+    wait: float = 0.0
+
+
+def wait_by(headers: Mapping[str, str], now: float) -> float:
+    """Seconds to wait before the next call of the same kind: until the window ends where this was its last
+    one. 0 where the server sends no limits (self-hosted). ``now``: unix seconds."""
+    try:
+        remaining = int(headers.get("x-sentry-rate-limit-remaining", "1"))
+        reset = float(headers.get("x-sentry-rate-limit-reset", "0"))
+    except ValueError:
+        return 0.0
+    return min(max(0.0, reset - now), 60.0) if remaining <= 0 else 0.0
 
 
 def next_cursor(link: str) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from app.core.comment import find_marker, withdrawn_comment
 from app.core.issue import Issue
@@ -112,15 +113,28 @@ def write_annotation(
         return [
             Done(write.kind, Outcome.SAME, write.before, shown, "it is there already", str(ours[0].get("id")))
         ]
-    row = client.put_external_issue(
+    try:
+        row = put_annotation(client, plan.issue_id, installation, write.value, web_url)
+    except Forbidden:  # 23.7.1 cannot replace, and to delete the old one takes event:admin
+        reason = "this Sentry replaces an annotation only for a token with event:admin"
+        return [
+            Done(write.kind, Outcome.REFUSED, shown, shown, reason, str(ours[0].get("id")) if ours else "")
+        ]
+    return [Done(write.kind, Outcome.WRITTEN, shown, write.value, write.reason, str(row.get("id") or ""))]
+
+
+def put_annotation(
+    client: SentryClient, issue_id: str, installation: Installation, identifier: str, web_url: str
+) -> dict[str, Any]:
+    """Make or replace ``Triage#identifier``. Raises ``Forbidden`` where an old server has to delete first."""
+    return client.put_external_issue(
         installation.uuid,
-        plan.issue_id,
+        issue_id,
         project=APP_NAME,
-        identifier=write.value,
+        identifier=identifier,
         web_url=web_url,
         app_slug=installation.app_slug,
     )
-    return [Done(write.kind, Outcome.WRITTEN, shown, write.value, write.reason, str(row.get("id") or ""))]
 
 
 def write_comment(
@@ -155,13 +169,13 @@ def write_comment(
 
 
 def write_tags(
-    tag_writer: TagWriter, plan: Plan, verdict: Verdict, policy: Policy
+    tag_writer: TagWriter, plan: Plan, verdict: Verdict, policy: Policy, *, manual: bool = False
 ) -> tuple[list[Done], TagResult | None]:
     """The tags, last of all. Returns the log line and the ``TagResult`` behind it."""
     write = plan.get(WriteKind.TAGS)
     if not write.do:
         return [], None
-    result = tag_writer.write(plan.issue_id, verdict, plan.version, policy)
+    result = tag_writer.write(plan.issue_id, verdict, plan.version, policy, manual=manual)
     outcome = _TAG_OUTCOMES.get(result.outcome, Outcome.REFUSED)
     after = write.value if outcome is Outcome.WRITTEN else write.before
     return [Done(write.kind, outcome, write.before, after, result.reason, result.event_id)], result

@@ -11,9 +11,11 @@ from app.settings import Settings
 
 from .annotations import AnnotationRepository
 from .calls import ModelCallRepository
+from .corrections import CorrectionRepository
 from .engine import make_engine
 from .facts import FactRepository
 from .issues import IssueRepository, VerdictRepository
+from .reports import Reports
 from .totals import TotalsRepository
 from .vault import Vault, vault_for
 from .vitals import Vitals
@@ -37,8 +39,10 @@ class Store:
         self.writes = WriteLog(engine, vault, clock)
         self.annotations = AnnotationRepository(engine, clock)
         self.calls = ModelCallRepository(engine, clock)
+        self.corrections = CorrectionRepository(engine, clock)
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)
+        self.reports = Reports(engine, vault, clock)
         self.totals = TotalsRepository(engine, clock)
         self.vitals = Vitals(engine, clock)
 

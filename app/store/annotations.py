@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,6 +108,30 @@ class AnnotationRepository:
     def last_landed(self, issue_id: str) -> Landed | None:
         with self._engine.connect() as connection:
             return self._last(connection, issue_id)
+
+    def last_sent(self, issue_ids: Sequence[str]) -> dict[str, datetime]:
+        """Issue id → when its newest annotation event that landed was sent."""
+        if not issue_ids:
+            return {}
+        return self._newest(annotation_events.c.issue_id.in_(issue_ids))
+
+    def newest_between(self, start: datetime, end: datetime) -> dict[str, datetime]:
+        """The same for the issues whose newest one was sent after ``start`` and until ``end``."""
+        newest = func.max(annotation_events.c.sent_at)
+        return self._newest(None, newest > start, newest <= end)
+
+    def _newest(self, where: Any, *having: Any) -> dict[str, datetime]:
+        query = select(annotation_events.c.issue_id, func.max(annotation_events.c.sent_at)).where(
+            annotation_events.c.landed_at.is_not(None)
+        )
+        query = query if where is None else query.where(where)
+        query = (
+            query.group_by(annotation_events.c.issue_id).having(*having)
+            if having
+            else query.group_by(annotation_events.c.issue_id)
+        )
+        with self._engine.connect() as connection:
+            return {issue: sent for issue, sent in connection.execute(query).all()}
 
     def _last(self, connection: Connection, issue_id: str) -> Landed | None:
         row = connection.execute(

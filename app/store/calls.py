@@ -116,5 +116,14 @@ class ModelCallRepository:
         with self._engine.begin() as connection:
             connection.execute(model_calls.delete().where(model_calls.c.id == number))
 
+    def mean_usd(self, since: datetime) -> tuple[int, float]:
+        """How many calls were answered since then, and their mean price in dollars."""
+        query = select(func.count(), func.avg(model_calls.c.cost_usd)).where(
+            model_calls.c.result == "ok", model_calls.c.at >= since
+        )
+        with self._engine.connect() as connection:
+            count, mean = connection.execute(query).one()
+        return int(count), float(mean or 0.0)
+
     def _spent(self, since: datetime) -> Any:
         return select(func.coalesce(func.sum(model_calls.c.cost_usd), 0.0)).where(model_calls.c.at >= since)

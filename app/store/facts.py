@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, insert, select, update
@@ -25,6 +25,30 @@ class FactRepository:
         with self._engine.connect() as connection:
             row = connection.execute(select(facts.c.value).where(facts.c.key == key)).first()
         return default if row is None else row.value
+
+    def read(self, key: str) -> tuple[Any, datetime] | None:
+        """The value and when it was put; none where there is none."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(facts).where(facts.c.key == key)).first()
+        return None if row is None else (row.value, row.updated_at)
+
+    def swap(self, key: str, value: Any, *, seen: datetime | None) -> bool:
+        """Put ``value`` only where the fact is still the one of time ``seen`` (``None``: there is none).
+
+        False where somebody else was faster, so that of several processes one wins.
+        """
+        now = self._clock()
+        if seen is not None and now <= seen:
+            now = seen + timedelta(microseconds=1)
+        try:
+            with self._engine.begin() as connection:
+                if seen is None:
+                    connection.execute(insert(facts).values(key=key, value=value, updated_at=now))
+                    return True
+                query = update(facts).where(facts.c.key == key, facts.c.updated_at == seen)
+                return connection.execute(query.values(value=value, updated_at=now)).rowcount == 1
+        except IntegrityError:
+            return False
 
     def put(self, key: str, value: Any) -> None:
         values = {"value": value, "updated_at": self._clock()}

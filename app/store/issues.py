@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Engine, Row, func, insert, select, update
+from sqlalchemy import Engine, Row, bindparam, func, insert, or_, select, update
 
 from app.core.digest import Digest
 from app.core.verdict import Verdict
@@ -36,6 +36,7 @@ class StoredIssue:
     version: int
     last_seen: datetime | None
     triaged_at: datetime | None
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,24 @@ class IssueRepository:
         opened = self._vault.open(sealed)
         return None if opened is None else _PLAN.validate_python(opened)
 
+    def find(self, reference: str) -> StoredIssue | None:
+        """By Sentry's number or by short id (``SHOP-API-41``), in any case."""
+        query = select(issues).where(
+            or_(issues.c.issue_id == reference, func.upper(issues.c.short_id) == reference.upper())
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _issue(row)
+
+    def decided(self, since: datetime | None = None) -> list[StoredIssue]:
+        """Issues with a plan, triaged since then; the newest first."""
+        query = select(issues).where(issues.c.plan.is_not(None), issues.c.version > 0)
+        if since is not None:
+            query = query.where(issues.c.triaged_at >= since)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(issues.c.triaged_at.desc(), issues.c.issue_id)).all()
+        return [_issue(row) for row in rows]
+
     def set_state(self, issue_id: str, state: str) -> None:
         """``triaged``, ``skipped`` or ``gone``; the time of the first two is kept."""
         values: dict[str, Any] = {"state": state}
@@ -133,6 +152,17 @@ class IssueRepository:
         with self._engine.connect() as connection:
             rows = connection.execute(select(issues).where(issues.c.issue_id.in_(issue_ids))).all()
         return {row.issue_id: _issue(row) for row in rows}
+
+    def saw(self, last_seen: Mapping[str, datetime]) -> None:
+        """Keep when Sentry last saw these issues, by id; unknown ids are passed over."""
+        if not last_seen:
+            return
+        rows = [{"issue": issue, "seen": seen} for issue, seen in last_seen.items()]
+        query = (
+            update(issues).where(issues.c.issue_id == bindparam("issue")).values(last_seen=bindparam("seen"))
+        )
+        with self._engine.begin() as connection:
+            connection.execute(query, rows)
 
     def counts(self) -> dict[str, int]:
         query = select(issues.c.state, func.count()).group_by(issues.c.state)
@@ -204,20 +234,26 @@ class VerdictRepository:
         return [stored for row in rows if (stored := self._stored(row))]
 
     def same_signature(self, signature: str, *, but_not: str) -> StoredVerdict | None:
-        """The newest verdict of another issue with this signature that a model or a person gave."""
+        """The verdict of another issue with this signature that stands there and that a model or a person
+        gave; a person's before a model's, else the newest. None where people's newest word is that it was
+        wrong."""
         query = (
             select(verdicts)
+            .outerjoin(issues, issues.c.issue_id == verdicts.c.issue_id)
             .where(
                 verdicts.c.signature == signature,
                 verdicts.c.issue_id != but_not,
                 verdicts.c.source.in_((Source.MODEL.value, Source.HUMAN.value)),
+                or_(issues.c.issue_id.is_(None), issues.c.version == verdicts.c.version),
             )
-            .order_by(verdicts.c.id.desc())
+            .order_by((verdicts.c.source == Source.HUMAN.value).desc(), verdicts.c.id.desc())
             .limit(1)
         )
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else self._stored(row)
+        if row is None or (row.source == Source.HUMAN.value and row.abstained):
+            return None
+        return self._stored(row)
 
     def _stored(self, row: Row[Any]) -> StoredVerdict | None:
         body = self._vault.open(row.body)
@@ -240,4 +276,5 @@ def _issue(row: Row[Any]) -> StoredIssue:
         version=row.version,
         last_seen=row.last_seen,
         triaged_at=row.triaged_at,
+        read_at=row.read_at,
     )

@@ -11,15 +11,34 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, case, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, Row, case, func, or_, select, update
 
 from app.core.intake import Intent, Kind
 
+from .group_commit import GroupInsert
 from .tables import work
 from .vault import Vault
 
 Clock = Callable[[], datetime]
+
+FRESH = (
+    "kind",
+    "subject",
+    "trigger",
+    "dedupe",
+    "payload",
+    "state",
+    "attempts",
+    "rank",
+    "created_at",
+    "due_at",
+)
+"""Columns of a new row."""
+
+LATER = 1
+"""Rank of what nobody waits for (``backfill``): it is done when nothing of rank 0 is due."""
+
+GAVE_UP = "gave_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +56,7 @@ class Job:
     workflow_id: str | None = None
     outcome: str | None = None
     reason: str | None = None
+    rank: int = 0
 
 
 class WorkRepository:
@@ -46,27 +66,28 @@ class WorkRepository:
         self._engine = engine
         self._vault = vault
         self._clock = clock
+        self._insert = GroupInsert(engine, work, FRESH, unique="dedupe")
 
-    def add(self, intent: Intent, *, dedupe: str, payload: Any = None, delay: float = 0.0) -> bool:
-        """Store one piece of work durably. False where this ``dedupe`` key (≤ 64 characters) is known."""
+    def add(
+        self, intent: Intent, *, dedupe: str, payload: Any = None, delay: float = 0.0, rank: int = 0
+    ) -> bool:
+        """Store one piece of work durably. False where this ``dedupe`` key (≤ 64 characters) is known.
+
+        ``rank``: 0 for what Sentry or a person waits for, ``LATER`` for what has time.
+        """
         now = self._clock()
-        row = {
-            "kind": intent.kind.value,
-            "subject": intent.subject[:64],
-            "trigger": intent.trigger[:80],
-            "dedupe": dedupe[:64],
-            "payload": None if payload is None else self._vault.seal(payload),
-            "state": "queued",
-            "attempts": 0,
-            "created_at": now,
-            "due_at": now + timedelta(seconds=delay),
-        }
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(work), row)
-        except IntegrityError:
-            return False
-        return True
+        return self._insert(
+            kind=intent.kind.value,
+            subject=intent.subject[:64],
+            trigger=intent.trigger[:80],
+            dedupe=dedupe[:64],
+            payload=None if payload is None else self._vault.seal(payload),
+            state="queued",
+            attempts=0,
+            rank=rank,
+            created_at=now,
+            due_at=now + timedelta(seconds=delay),
+        )
 
     def get(self, job_id: int) -> Job | None:
         with self._engine.connect() as connection:
@@ -84,14 +105,21 @@ class WorkRepository:
             sealed = connection.execute(select(work.c.payload).where(work.c.id == job_id)).scalar()
         return self._vault.open(sealed)
 
+    def replace_payload(self, job_id: int, payload: Any) -> None:
+        """What the job works with from now on."""
+        values = {"payload": self._vault.seal(payload)}
+        with self._engine.begin() as connection:
+            connection.execute(update(work).where(work.c.id == job_id).values(values))
+
     def due(self, limit: int = 100) -> list[Job]:
-        """Rows whose time has come and whose subject has nothing running, oldest first, one a subject."""
+        """Rows whose time has come and whose subject has nothing running, one a subject: by rank, then the
+        oldest first."""
         busy = select(work.c.subject).where(work.c.state == "running")
         query = (
             select(work)
             .where(work.c.state == "queued", work.c.due_at <= self._clock(), work.c.subject.not_in(busy))
             # Somebody waits for the answer to a relayed event.
-            .order_by(case((work.c.kind == Kind.RELAY.value, 0), else_=1), work.c.id)
+            .order_by(case((work.c.kind == Kind.RELAY.value, -1), else_=work.c.rank), work.c.id)
             .limit(limit)
         )
         with self._engine.connect() as connection:
@@ -152,9 +180,10 @@ class WorkRepository:
         the row, so that a workflow that repeats its last step cannot touch the next attempt."""
         self._settle(job_id, workflow_id, state="done", outcome=outcome, reason=reason)
 
-    def fail(self, job_id: int, workflow_id: str, reason: str) -> None:
-        """It cannot be done; it is shown, and a person can run it again."""
-        self._settle(job_id, workflow_id, state="failed", outcome="failed", reason=reason)
+    def fail(self, job_id: int, workflow_id: str, reason: str, outcome: str = "failed") -> None:
+        """It cannot be done; it is shown, and a person can run it again. ``outcome`` is ``GAVE_UP`` where it
+        might have worked yet: ``reconcile`` puts such a job in again once Sentry answers."""
+        self._settle(job_id, workflow_id, state="failed", outcome=outcome, reason=reason)
 
     def postpone(self, job_id: int, workflow_id: str, delay: float, reason: str) -> None:
         """Try again after ``delay`` seconds, as a new attempt."""
@@ -194,6 +223,32 @@ class WorkRepository:
         with self._engine.connect() as connection:
             return [_job(row) for row in connection.execute(query).all()]
 
+    def newest(self, subjects: Sequence[str]) -> dict[str, Job]:
+        """The newest row of each of ``subjects`` that has any."""
+        if not subjects:
+            return {}
+        last = select(func.max(work.c.id)).where(work.c.subject.in_(subjects)).group_by(work.c.subject)
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(work).where(work.c.id.in_(last))).all()
+        return {row.subject: _job(row) for row in rows}
+
+    def progress(self, prefix: str) -> dict[str, int]:
+        """Rows by state whose key begins so."""
+        query = select(work.c.state, func.count()).where(work.c.dedupe.startswith(prefix, autoescape=True))
+        with self._engine.connect() as connection:
+            return {state: count for state, count in connection.execute(query.group_by(work.c.state)).all()}
+
+    def gave_up(self, since: datetime, limit: int = 500) -> list[Job]:
+        """Rows that failed since then only because Sentry did not answer for too long."""
+        query = (
+            select(work)
+            .where(work.c.state == "failed", work.c.outcome == GAVE_UP, work.c.finished_at >= since)
+            .order_by(work.c.id)
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [_job(row) for row in connection.execute(query).all()]
+
     def count(self, state: str) -> int:
         query = select(func.count()).select_from(work).where(work.c.state == state)
         with self._engine.connect() as connection:
@@ -211,7 +266,8 @@ class WorkRepository:
             work.c.state == "queued", work.c.due_at <= self._clock()
         )
         with self._engine.connect() as connection:
-            return _aware(connection, query)
+            value = connection.execute(query).scalar()
+        return value if isinstance(value, datetime) else None
 
     def recent(self, states: Sequence[str], limit: int = 100) -> list[Job]:
         query = select(work).where(work.c.state.in_(states)).order_by(work.c.id.desc()).limit(limit)
@@ -228,11 +284,6 @@ class WorkRepository:
             return connection.execute(query).rowcount
 
 
-def _aware(connection: Connection, query: Any) -> datetime | None:
-    value = connection.execute(query).scalar()
-    return value if isinstance(value, datetime) else None
-
-
 def _job(row: Row[Any]) -> Job:
     return Job(
         id=row.id,
@@ -246,4 +297,5 @@ def _job(row: Row[Any]) -> Job:
         workflow_id=row.workflow_id,
         outcome=row.outcome,
         reason=row.reason,
+        rank=row.rank,
     )

@@ -5,17 +5,20 @@ Values are sealed by the vault: a comment's text tells of the event.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Row, func, insert, select
+from sqlalchemy import Engine, Row, func, insert, select, update
 
 from .tables import writes
 from .vault import Vault
 
 Clock = Callable[[], datetime]
+
+STANDS = frozenset({"written", "same"})
+"""Outcomes after which Sentry shows our value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,43 @@ class WriteLog:
         query = select(writes).where(writes.c.issue_id == issue_id).order_by(writes.c.id)
         with self._engine.connect() as connection:
             return [self._logged(row) for row in connection.execute(query).all()]
+
+    def mark_undone(self, ids: Sequence[int]) -> None:
+        """These lines were undone now; what was undone before keeps its time."""
+        query = update(writes).where(writes.c.id.in_(ids), writes.c.undone_at.is_(None))
+        with self._engine.begin() as connection:
+            connection.execute(query.values(undone_at=self._clock()))
+
+    def written_issues(self, since: datetime | None = None) -> list[str]:
+        """Ids of the issues with writes that stand, made since then; the newest first."""
+        newest = func.max(writes.c.id)
+        query = select(writes.c.issue_id).where(
+            writes.c.outcome.in_(sorted(STANDS)), writes.c.undone_at.is_(None)
+        )
+        if since is not None:
+            query = query.where(writes.c.at >= since)
+        query = query.group_by(writes.c.issue_id).order_by(newest.desc())
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
+    def standing(self, kind: str, issue_ids: Sequence[str]) -> dict[str, str]:
+        """Issue id → the value of this kind that we wrote last and that was not undone."""
+        if not issue_ids:
+            return {}
+        query = (
+            select(writes.c.issue_id, writes.c.after)
+            .where(
+                writes.c.issue_id.in_(issue_ids),
+                writes.c.kind == kind,
+                writes.c.outcome.in_(sorted(STANDS)),
+                writes.c.undone_at.is_(None),
+            )
+            .order_by(writes.c.id)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        opened = {row.issue_id: self._vault.open(row.after) for row in rows}
+        return {issue: value for issue, value in opened.items() if value}
 
     def written_within(self, kind: str, seconds: float) -> int:
         """How many writes of a kind were done in the last so many seconds, over all issues."""

@@ -12,7 +12,8 @@ from app.reporting import Reporter, start_reporting
 from app.settings import Settings, load_settings
 from app.store import Store, open_store
 
-from . import health, metrics, openapi, webhooks
+from . import components, dashboard, health, metrics, openapi, webhooks
+from .choices import Choices
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,9 @@ def build_app(settings: Settings | None, store: Store | None) -> Flask:
     # Sentry does not follow redirects: a missing or extra slash must not cost a webhook.
     app.url_map.strict_slashes = False
     app.register_blueprint(webhooks.blueprint(settings, store))
+    app.register_blueprint(components.blueprint(settings, store, Choices.by(settings)))
     app.register_blueprint(health.blueprint(settings, store))
+    dashboard.install(app, settings, store)
     app.register_blueprint(metrics.blueprint(settings, store))
     app.register_blueprint(openapi.blueprint())
     app.register_error_handler(HTTPException, _as_json)

@@ -1,6 +1,7 @@
 """From scores to an honest probability that the category is right.
 
-The mapping is data (``calibration.json``), fitted by ``tools/train_offline.py`` on labelled events; ``docs/accuracy.md`` shows the reliability table.
+The mapping is data (``calibration.json``), fitted by ``tools/train_offline.py`` on labelled events;
+``docs/accuracy.md`` shows the reliability table.
 """
 
 from __future__ import annotations
@@ -17,10 +18,8 @@ from app.core.vocabulary import Category
 
 def decide(scores: Mapping[Category, float]) -> tuple[Category, float]:
     """The winning category and the margin (0 and up) it wins by."""
-    if not scores:
-        return Category.UNKNOWN, 0.0
     ranked = sorted(scores.items(), key=lambda one: -one[1])
-    second = ranked[1][1] if len(ranked) > 1 else 0.0
+    second = max(0.0, ranked[1][1]) if len(ranked) > 1 else 0.0
     return ranked[0][0], _margin(ranked[0][1], second)
 
 

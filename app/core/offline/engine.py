@@ -15,6 +15,7 @@ from app.core.vocabulary import MAX_ROOT_CAUSE, MAX_SUGGESTED_FIX, Category, Sou
 
 from .calibration import confidence, decide
 from .facts import Facts, look
+from .linear import opinion
 from .matcher import Hit, Matcher
 from .rules import Rule, parse_rule
 from .severity import Judgement, judge
@@ -98,7 +99,7 @@ def explain(digest: Digest, rules: RuleSet | None = None) -> Explanation:
     facts = look(digest)
     now = Circumstances(facts)
     weighed = weigh((rules or default_rules()).matcher.hits(facts, now))
-    by_category = scores(weighed)
+    by_category = together(prior(scores(weighed), facts), opinion(facts))
     category, margin = decide(by_category)
     speaking = [one for one in weighed if one.hit.rule.category is category]
     speaking.sort(key=lambda one: one.hit.rule.generic)
@@ -118,17 +119,42 @@ def explain(digest: Digest, rules: RuleSet | None = None) -> Explanation:
     return Explanation(verdict, evidence, by_category, lead.hit.rule.id if lead else "", judged.reasons)
 
 
+def rule_scores(facts: Facts, rules: RuleSet) -> dict[Category, float]:
+    """What the rules alone say: for training and for the ablation."""
+    return prior(scores(weigh(rules.matcher.hits(facts, Circumstances(facts)))), facts)
+
+
+def prior(found: dict[Category, float], facts: Facts) -> dict[Category, float]:
+    """What to assume where no rule fits.
+
+    A type nobody knows is most often a project's own, raised by its own code; without even a type there is
+    nothing to go on.
+    """
+    return found or {Category.LOGIC if facts.items[0].type else Category.UNKNOWN: 1.0}
+
+
+def together(rules: Mapping[Category, float], words: Mapping[Category, float]) -> dict[Category, float]:
+    """Rules and linear model as one score per category."""
+    return {category: rules.get(category, 0.0) + words.get(category, 0.0) for category in Category}
+
+
 def _lead(speaking: Sequence[Weighed]) -> Weighed | None:
     """The rule that speaks for the verdict: the heaviest that names the fault, else the heaviest."""
     return speaking[0] if speaking else None
 
 
 def _slots(speaking: Iterable[Weighed]) -> dict[str, str]:
+    """What the sights took over, the heaviest first; then what a fitting rule's ``details`` find."""
     found: dict[str, str] = {}
     for one in speaking:
         for name, value in one.hit.slots.items():
             if name not in found and (cleaned := clean(value)):
                 found[name] = cleaned
+    for one in speaking:
+        for phrase in one.hit.rule.details:
+            for name, value in (phrase.search(one.hit.item.message) or {}).items():
+                if name not in found and (cleaned := clean(value)):
+                    found[name] = cleaned
     return found
 
 

@@ -45,7 +45,7 @@ SLOTS = {
 """What each kind of slot may hold."""
 
 _PART = re.compile(r"\{([a-z]+)\}|(\.\.\.)|([\"'`])|(\s+)")
-_WORD = re.compile(r"[a-z0-9_]+")
+_WORD = re.compile(r"\w+")
 _QUOTE = "[\"'`´“”‘’«»]"
 
 
@@ -64,8 +64,6 @@ class Phrase:
         for name in re.findall(r"\{(\w*)\}", self.text):
             if name not in SLOTS:
                 raise ValueError(f"phrase {self.text[:40]!r} uses the unknown slot {{{name}}}")
-        if not self.anchors:
-            raise ValueError(f"phrase {self.text[:40]!r} has no whole word to look it up by")
 
     @cached_property
     def anchors(self) -> tuple[str, ...]:

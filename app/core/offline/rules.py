@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -36,17 +37,17 @@ class TypePattern:
         if "*" in stem or not split_type(stem) or len(self.text) > 200:
             raise ValueError(f"type {self.text!r} must be a name, namespace.Name, namespace.* or *Suffix")
 
-    @property
+    @cached_property
     def suffix(self) -> str:
         """What the name must end with, for ``*Suffix``; else empty."""
         return self.text[1:].lower() if self.text.startswith("*") else ""
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The lower-case name to look up; ``*`` for a whole namespace."""
-        return "*" if self.text.endswith(("*",)) else split_type(self.text)[-1]
+        return "*" if self.text.endswith("*") else split_type(self.text)[-1]
 
-    @property
+    @cached_property
     def space(self) -> tuple[str, ...]:
         """The namespace's segments."""
         parts = split_type(self.text.removesuffix("*"))
@@ -107,9 +108,10 @@ class Rule(BaseModel):
     weight: float = Field(default=4.0, gt=0, le=MAX_WEIGHT)
     says: str = Field(default="", max_length=160)
     """What it means, for the evidence list."""
-    cause: str = Field(default="", max_length=300)
-    """Template of the root cause: slots in braces, an optional part in brackets."""
-    fix: str = Field(default="", max_length=400)
+    cause: str = Field(default="", max_length=400)
+    """Template of the root cause: slots in braces, an optional part in brackets, alternatives apart by ``|``:
+    the first that can be filled is used."""
+    fix: str = Field(default="", max_length=500)
     severity: Severity | None = None
     """Severity of this kind before circumstances; none: the category's usual one."""
     immediate: bool | None = None
@@ -124,6 +126,8 @@ class Rule(BaseModel):
     messages: Phrases = ()
     codes: Listed = ()
     frames: Phrases = ()
+    details: Phrases = ()
+    """Read only once the rule fits, to fill slots: ``^'{key}'$`` for a KeyError."""
     require: Conditions = Conditions()
     unless: Conditions = Conditions()
     team: bool = False
@@ -132,6 +136,9 @@ class Rule(BaseModel):
         """Raises ``ValueError`` on a rule that can never be seen or says what it cannot know."""
         if not (self.types or self.messages or self.codes or self.frames):
             raise ValueError("needs at least one of types, messages, codes, frames")
+        for phrase in (*self.messages, *self.frames):
+            if not phrase.anchors:
+                raise ValueError(f"phrase {phrase.text[:40]!r} has no whole word to look it up by")
         for template in (self.cause, self.fix):
             check_template(template, frozenset(SLOTS))
         for name in (*self.require.signal, *self.unless.signal):

@@ -31,20 +31,26 @@ def check_template(template: str, known: frozenset[str]) -> None:
 
 def clean(value: str) -> str:
     """A slot's value made harmless: one line, no markup, no address, no secret, bounded; may become empty."""
-    value = " ".join(_MARKUP.sub(" ", value[:400]).split()).strip(" .,:;\"'()")
+    value = " ".join(_MARKUP.sub(" ", value[:400].replace("\\", ".")).split()).strip(" .,:;\"'()")
     if not value or _EMAIL.search(value) or _SECRET.search(value):
         return ""
     return cut(value, MAX_SLOT)
 
 
 def fill(template: str, slots: Mapping[str, str], limit: int) -> str | None:
-    """The sentence, or None where a slot outside brackets is missing."""
+    """The first alternative that can be filled, or None where each misses a slot outside brackets."""
+    for one in template.split(" | "):
+        if text := _one(one, slots):
+            return cut(" ".join(text.split()), limit)
+    return None
+
+
+def _one(template: str, slots: Mapping[str, str]) -> str | None:
 
     def optional(match: re.Match[str]) -> str:
         return _fill(match.group(1), slots) or ""
 
-    text = _fill(_OPTIONAL.sub(optional, template), slots)
-    return None if text is None else cut(" ".join(text.split()), limit)
+    return _fill(_OPTIONAL.sub(optional, template), slots)
 
 
 def _fill(template: str, slots: Mapping[str, str]) -> str | None:

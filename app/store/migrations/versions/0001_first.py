@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary),
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("rank", sa.Integer, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("due_at", MOMENT, nullable=False),
         sa.Column("started_at", MOMENT),
@@ -34,9 +35,11 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(500)),
         sqlite_autoincrement=True,
     )
-    op.create_index("work_due", "work", ["state", "due_at"])
-    op.create_index("work_subject", "work", ["subject", "state"])
-    op.create_index("work_finished", "work", ["finished_at"])
+    op.create_index("work_open", "work", ["state", "due_at", "subject"])
+    finished = sa.text("finished_at IS NOT NULL")
+    op.create_index(
+        "work_finished", "work", ["finished_at"], sqlite_where=finished, postgresql_where=finished
+    )
     op.create_table(
         "issues",
         sa.Column("issue_id", sa.String(64), primary_key=True),
@@ -56,6 +59,7 @@ def upgrade() -> None:
     op.create_index("ix_issues_project", "issues", ["project"])
     op.create_index("ix_issues_signature", "issues", ["signature"])
     op.create_index("issues_triaged", "issues", ["triaged_at"])
+    op.create_index("issues_read", "issues", ["read_at", "issue_id"])
     op.create_table(
         "verdicts",
         sa.Column("id", ID, primary_key=True, autoincrement=True),
