@@ -61,7 +61,7 @@ def command(
     if misses:
         write_misses(misses, outcomes)
     if plot:
-        from .plot import write_plot  # only here: the charting library is an extra
+        from ._plot import write_plot  # only here: the charting library is an extra
 
         write_plot(plot, outcomes)
     if as_json:

@@ -39,6 +39,7 @@ class Retention:
         days = timedelta(days=self._services.settings.triage_retention_days)
         ledger = max(days, LEDGER_KEPT)
         gone = {"workflows": 0}
+        self._services.store.totals.read()  # what goes has been counted for the metrics
         while go_on():
             round_ = asdict(purge(self._services.store.engine, before=now - days, ledger_before=now - ledger))
             gone = {name: gone.get(name, 0) + round_.get(name, 0) for name in gone | round_}

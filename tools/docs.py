@@ -1,0 +1,151 @@
+"""Writes what the code knows into ``docs/``: settings, tags, commands, metrics. ``--check`` fails on drift.
+
+Only what stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is written; the words around it are
+people's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import click
+from prometheus_client import Counter, Histogram
+from pydantic import SecretStr
+
+from app.cli import cli
+from app.core.vocabulary import Action, Category, ConfidenceBand, Severity, Source, TagKey
+from app.doctor import CHECKS
+from app.settings import Settings
+from app.settings_sources import aliases
+from app.web import metrics, metrics_database
+
+DOCS = Path(__file__).parent.parent / "docs"
+GENERATED: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {}
+
+
+def generates(name: str, file: str) -> Callable[[Callable[[], Iterable[str]]], Callable[[], Iterable[str]]]:
+    def register(function: Callable[[], Iterable[str]]) -> Callable[[], Iterable[str]]:
+        GENERATED[name] = (file, function)
+        return function
+
+    return register
+
+
+def table(*rows: Iterable[str]) -> Iterator[str]:
+    """Markdown; the first row is the head."""
+    for number, row in enumerate(rows):
+        yield "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
+        if number == 0:
+            yield "|" + "---|" * len(list(row))
+
+
+@generates("settings", "settings.md")
+def settings() -> Iterator[str]:
+    rows = [("setting", "default", "what it is", "also read as")]
+    for field, info in Settings.model_fields.items():
+        first, *others = aliases(info, field)
+        default = info.default
+        if isinstance(default, SecretStr):
+            default = default.get_secret_value()
+        shown = getattr(default, "value", default)
+        shown = f"`{shown}`" if shown not in ("", ()) else ""
+        rows.append((f"`{first}`", shown, info.description or "", ", ".join(f"`{one}`" for one in others)))
+    return table(*rows)
+
+
+@generates("tags", "tags.md")
+def tags() -> Iterator[str]:
+    values = {
+        TagKey.CATEGORY: Category,
+        TagKey.SEVERITY: Severity,
+        TagKey.ACTION: Action,
+        TagKey.CONFIDENCE: ConfidenceBand,
+        TagKey.SOURCE: Source,
+    }
+    rows = [("tag", "values")]
+    for key in TagKey:
+        known = values.get(key)
+        rows.append((f"`{key.value}`", " ".join(f"`{one.value}`" for one in known) if known else "`true`"))
+    return table(*rows)
+
+
+@generates("cli", "cli.md")
+def commands() -> Iterator[str]:
+    context = click.Context(cli, info_name="sentry-triage", terminal_width=100, max_content_width=100)
+    for name in ("", *cli.list_commands(context)):
+        command = cli.get_command(context, name) if name else cli
+        assert command is not None
+        inner = context if not name else click.Context(command, context, name, terminal_width=100)
+        yield from (f"## `sentry-triage{' ' + name if name else ''}`", "", "```text")
+        yield from (line.rstrip() for line in command.get_help(inner).splitlines())
+        yield from ("```", "")
+
+
+@generates("checks", "operating.md")
+def checks() -> Iterator[str]:
+    return table(("check", "holds when"), *((f"`{one.name}`", one.about) for one in CHECKS.values()))
+
+
+@generates("metrics", "metrics.md")
+def counted() -> Iterator[str]:
+    rows = [("metric", "labels", "kind", "what it tells", "from")]
+    for one in vars(metrics).values():
+        if isinstance(one, Counter | Histogram):
+            family = next(iter(one.describe()))
+            suffix = "_total" if isinstance(one, Counter) else ""
+            labels = ", ".join(one._labelnames)
+            rows.append(
+                (f"`{family.name}{suffix}`", labels, family.type, family.documentation, "web processes")
+            )
+    m = metrics_database
+    for spec in (*m.COUNTERS, m.TOKENS):
+        rows.append((f"`{spec.name}_total`", ", ".join(spec.labels), "counter", spec.help, "database"))
+    name, text, labels = m.CORRECTIONS
+    rows.append((f"`{name}_total`", ", ".join(labels), "counter", text, "database"))
+    for name, text, labels in (m.JOB_SECONDS, m.MODEL_SECONDS):
+        rows.append((f"`{name}`", ", ".join(labels), "summary", text, "database"))
+    for name, (text, labels) in m.GAUGES.items():
+        rows.append((f"`{name}`", ", ".join(labels), "gauge", text, "database"))
+    return table(*rows)
+
+
+def written(text: str, name: str, lines: Iterable[str]) -> str:
+    """``text`` with the part of that name replaced. Raises ``ValueError`` where it has no such part."""
+    block = "\n".join(lines).rstrip()
+    new, count = re.subn(
+        rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}\n{block}\n\n{found[2]}",
+        text,
+        flags=re.S,
+    )
+    if count != 1:
+        raise ValueError(f"there must be one part named {name}, there are {count}")
+    return new
+
+
+def main(arguments: list[str] | None = None, folder: Path = DOCS) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where something differs")
+    check = parser.parse_args(arguments).check
+    stale = []
+    for name, (file, lines) in GENERATED.items():
+        path = folder / file
+        before = path.read_text(encoding="utf-8")
+        after = written(before, name, lines())
+        if after == before:
+            continue
+        stale.append(f"docs/{file}")
+        if not check:
+            path.write_text(after, encoding="utf-8")
+    verb = "is stale: run python tools/docs.py" if check else "was written"
+    for name in stale:
+        print(f"{name} {verb}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
