@@ -56,7 +56,7 @@ class Item:
 
     @cached_property
     def codes(self) -> frozenset[str]:
-        return codes_in(f"{self.type} {self.message}")
+        return codes_in(self.message) | codes_in(self.type)
 
     @cached_property
     def where(self) -> str:

@@ -19,8 +19,8 @@ from .signals import SIGNALS
 from .wording import check_template
 
 MAX_WEIGHT = 12.0
-TEAM_WEIGHT = 9.0
-"""Weight of a team's rule that names none: stronger than most of what is built in."""
+TEAM_WEIGHT = 12.0
+"""Weight of a team's rule that names none: it knows better than what is built in."""
 
 
 @dataclass(frozen=True)
