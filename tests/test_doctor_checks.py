@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -198,7 +199,7 @@ def test_a_clock_that_is_wrong(rig: Rig) -> None:
     clinic = Clinic(lambda: fixed_settings(**rig.values), clock=lambda: time.time() + 120)
     found = {one.name: one.finding for one in examine(clinic, ["clock"])}["clock"]
     assert found.state is State.WARN
-    assert "120 s ahead" in found.seen
+    assert re.search(r"\b12\d s ahead", found.seen)
 
 
 def test_no_worker_failed_jobs_and_silence(rig: Rig) -> None:
