@@ -20,6 +20,10 @@ WRITE_THRESHOLD = 0.85
 
 Measured in ``docs/accuracy.md``: of held-out events it writes 95 %, 99 % of them right."""
 
+MODEL_THRESHOLD = 0.6
+"""The same for a model's answer, whose confidence is its own word and on another scale: the prompt asks for
+less than this where it does not know, and ``app.core.guard`` lowers what nothing in the event supports."""
+
 HIGH_CONFIDENCE = 0.9
 """Confidence from which ``triage.confidence`` is ``high``."""
 
@@ -64,7 +68,8 @@ class Verdict(BaseModel):
         """True where the category is a guess that must not be written as if it were known, or where a person
         said that it is wrong."""
         named = self.source is Source.HUMAN and self.category is not Category.UNKNOWN
-        return self.confidence < WRITE_THRESHOLD and not named
+        threshold = MODEL_THRESHOLD if self.model is not None else WRITE_THRESHOLD
+        return self.confidence < threshold and not named
 
     @property
     def written_category(self) -> Category:
