@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.core.digest import Digest
 from app.core.offline import RuleSet, compile_rules
 from app.core.owners import Directory
 from app.core.policy import Policy
@@ -16,6 +17,7 @@ from app.core.vocabulary import Category
 from app.models import make_model
 from app.models.ask import Send
 from app.models.base import Model
+from app.models.capabilities import capability_of
 from app.models.transport import Transport as ModelTransport
 from app.sentry.client import SentryClient
 from app.sentry.errors import Forbidden
@@ -25,6 +27,7 @@ from app.sentry.transport import RequestsTransport, Transport
 from app.sentry.writer import Installation
 from app.settings import Settings, TriageMode
 from app.store import Store, open_store, utc_now
+from app.store.issues import StoredIssue
 
 KEEP = 300.0
 """Seconds for which people, teams and our own installation are remembered."""
@@ -65,7 +68,7 @@ class Services:
         public = self.settings.triage_public_url
         return f"{public}/issues/{issue_id}" if public else None
 
-    def past_cases(self, signature: str, category: Category) -> Sequence[PastCase]:
+    def past_cases(self, issue: StoredIssue, digest: Digest, category: Category) -> Sequence[PastCase]:
         """The nearest corrections of people, as examples for a model."""
         return ()
 
@@ -130,6 +133,8 @@ def build_services(
         sleep=time.sleep,
     )
     model = configured_model(settings)
+    if model is not None:
+        capability_of(model, policy.models)  # says now what is wrong in [models], not at the first question
     return Services(settings, policy, store, client, tags, compile_rules(policy.rule), model)
 
 

@@ -121,7 +121,8 @@ class JobEngine:
         self.beat()
         DBOS.launch()
         for name, options in self._queues.items():
-            DBOS.register_queue(name, polling_interval_sec=POLL, on_conflict="always_update", **options)
+            chosen = {"polling_interval_sec": POLL, **options}
+            DBOS.register_queue(name, on_conflict="always_update", **chosen)
         loops = ((self._dispatcher.dispatch, POLL), (self._care, BEAT), (self._dispatcher.sweep, SWEEP))
         for loop, interval in loops:
             thread = threading.Thread(target=self._repeat, args=(loop, interval), daemon=True)

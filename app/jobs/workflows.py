@@ -13,8 +13,9 @@ from app.core.intake import Intent, Kind
 from app.services import Services
 from app.settings import WriteMode
 
-from .engine import Body, JobEngine, enqueue, run_step
-from .model_steps import ModelSteps
+from .dispatch import ASKING
+from .engine import POLL, Body, JobEngine, enqueue, run_step
+from .model_steps import CALLS, ModelSteps
 from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
 from .steps import TriageSteps
 from .write_steps import WriteSteps
@@ -22,8 +23,11 @@ from .write_steps import WriteSteps
 Step = Callable[[int, str], Outcome]
 ASK = "ask"
 MODEL_QUEUE = "model"
-MODEL_CONCURRENCY = 32
-"""Calls at a time in each worker: a call waits for the network, not for a processor."""
+BESIDE = 16
+"""Jobs of the model queue in each worker beside those whose call is out: they come from or go to writing."""
+
+IDLE_POLL = 5.0
+"""Seconds between looks at the model's queue where no model is configured."""
 
 MARGIN = 0.9
 """Share of the provider's calls a minute that we use: starts jitter."""
@@ -45,12 +49,13 @@ class Workflows:
         self._store = services.store
         self._read = TriageSteps(services)
         self._write = WriteSteps(services)
+        self._model = ModelSteps(services, self._read.weigh)
 
     def bodies(self) -> Mapping[str, Body]:
         """By the name under which DBOS knows them: the kinds of work, and ``ask``."""
         bodies: dict[str, Body] = {Kind.TRIAGE.value: self.triage(), Kind.RELAY.value: self.relay()}
-        if self._services.model is not None:
-            bodies[ASK] = self.ask(ModelSteps(self._services, self._services.model))
+        # Also where no model is configured: jobs of a time when there was one may be left.
+        bodies[ASK] = self.ask()
         return bodies
 
     def triage(self) -> Body:
@@ -67,35 +72,34 @@ class Workflows:
         def way(job_id: int, subject: str) -> str:
             decided = self._run(first, job_id, subject)
             if decided.get("ask_model"):
-                return self._hand_to_model(job_id, subject)
+                decided = self._line_up(job_id, subject)
+                if decided.get("ask_model"):
+                    return "asking"
             if decided["next"] == GO:
                 decided = self._run(self._rest(subject), job_id, subject)
             return self._settle(job_id, subject, decided)
 
         return way
 
-    def ask(self, model: ModelSteps) -> Body:
+    def ask(self) -> Body:
         """Ask the model and write. It has a queue of its own, which counts the calls a minute over all
         workers; a model that is slow holds nobody else up."""
 
         def ask(job_id: int, subject: str) -> str:
             return self._settle(
-                job_id, subject, self._run((model.ask, *self._rest(subject)), job_id, subject)
+                job_id, subject, self._run((self._model.ask, *self._rest(subject)), job_id, subject)
             )
 
         return ask
 
-    def _hand_to_model(self, job_id: int, issue_id: str) -> str:
+    def _line_up(self, job_id: int, issue_id: str) -> Outcome:
+        """Into the model's queue, where the workflow ``ask`` goes on with the job."""
         workflow_id = DBOS.workflow_id or ""
-        asking = f"{workflow_id}:{ASK}"
-
-        def hand_over() -> Outcome:
-            self._store.work.hand_over(job_id, workflow_id, asking)
-            return done("asking")
-
-        run_step("hand_over", hand_over)
-        enqueue(ASK, asking, MODEL_QUEUE, job_id, issue_id)
-        return "asking"
+        asking = f"{workflow_id}{ASKING}"
+        outcome = run_step("line_up", self._model.line_up, job_id, issue_id, workflow_id, asking)
+        if outcome.get("ask_model"):
+            enqueue(ASK, asking, MODEL_QUEUE, job_id, issue_id)
+        return outcome
 
     def _rest(self, subject: str) -> Sequence[Step]:
         """What follows a verdict: an issue is written to, a relayed event hands on."""
@@ -167,8 +171,9 @@ def build_engine(services: Services, *, executor_id: str | None = None) -> JobEn
         queues={
             "jobs": {"worker_concurrency": concurrency},
             MODEL_QUEUE: {
-                "worker_concurrency": MODEL_CONCURRENCY,
+                "worker_concurrency": CALLS + BESIDE,
                 "limiter": {"limit": calls, "period": 60.0},
+                "polling_interval_sec": POLL if services.model else IDLE_POLL,
             },
         },
         executor_id=executor_id,

@@ -14,6 +14,7 @@ from .calls import ModelCallRepository
 from .engine import make_engine
 from .facts import FactRepository
 from .issues import IssueRepository, VerdictRepository
+from .same_error import SameErrorRepository
 from .vault import Vault, vault_for
 from .work import WorkRepository
 from .workers import WorkerRepository
@@ -35,6 +36,7 @@ class Store:
         self.writes = WriteLog(engine, vault, clock)
         self.annotations = AnnotationRepository(engine, clock)
         self.calls = ModelCallRepository(engine, clock)
+        self.same = SameErrorRepository(engine, clock)
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)
 
