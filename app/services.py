@@ -104,6 +104,18 @@ def find_installation(rows: list[dict[str, Any]], settings: Settings) -> Install
     return found[0] if len(found) == 1 else None
 
 
+def build_client(settings: Settings, transport: Transport | None = None) -> SentryClient:
+    """The REST client by the settings."""
+    return SentryClient(
+        settings.sentry_url,
+        settings.sentry_auth_token.get_secret_value(),
+        settings.sentry_org,
+        transport=transport or RequestsTransport(),
+        clock=time.time,
+        sleep=time.sleep,
+    )
+
+
 def build_services(
     settings: Settings,
     *,
@@ -116,14 +128,7 @@ def build_services(
     policy = settings.policy() if policy is None else policy
     store = store or open_store(settings)
     transport = transport or RequestsTransport()
-    client = SentryClient(
-        settings.sentry_url,
-        settings.sentry_auth_token.get_secret_value(),
-        settings.sentry_org,
-        transport=transport,
-        clock=time.time,
-        sleep=time.sleep,
-    )
+    client = build_client(settings, transport)
     tags = AnnotationTagWriter(
         client,
         EnvelopeSender(transport, time.time),

@@ -129,8 +129,10 @@ _JSON = st.recursive(
 )
 _KEYS = re.findall(
     r"\w+",
-    "exception entries logentry message threads stacktrace tags breadcrumbs contexts request level platform sdk "
-    "release errors title culprit transaction values frames type value mechanism data context lineno formatted",
+    "exception entries logentry message threads stacktrace tags breadcrumbs contexts request level "
+    "platform sdk "
+    "release errors title culprit transaction values frames type value mechanism data context "
+    "lineno formatted",
 )
 _EVENTS = st.dictionaries(
     st.sampled_from(_KEYS),

@@ -186,7 +186,7 @@ class TestTags:
         def __init__(self, outcome):
             self.result = TagResult(outcome, "so it is", "00000000ab", "1")
 
-        def write(self, issue_id, verdict, version, policy):
+        def write(self, issue_id, verdict, version, policy, *, manual=False):
             assert (issue_id, version) == ("6507376925", 1)
             return self.result
 

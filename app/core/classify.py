@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .verdict import Evidence, Verdict
-from .vocabulary import Category, Severity, Source
+from .vocabulary import Action, Category, Severity, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,11 @@ class Correction:
     by: str = ""
     issue: str = ""
     """Short id of the issue that was corrected."""
+    action: Action | None = None
+    wrong: bool = False
+    """They said that the category is wrong, and not what is right."""
+    how: str = "said so"
+    """What they did, after their name: ``said so``, ``set the priority to low``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,13 @@ def decide(
 ) -> Decision:
     """Weigh what is known of one event.
 
-    ``correction``: the newest one for this issue or its signature. ``own``: what a model said of this very
-    issue before, while its signature is the same. ``model``: one is configured and may be asked;
+    ``correction``: what people said of this very issue; with it, ``offline`` may be any machine's verdict
+    that they saw. ``own``: what a model said of this very issue before, while its signature is the same.
+    ``before``: the verdict of the same error elsewhere. ``model``: one is configured and may be asked;
     ``always_model``: it is asked even where the offline verdict is sure.
     """
+    if correction is not None and correction.wrong:
+        return Decision(withdrawn(offline, correction), _corrected_by(correction))
     if correction is not None:
         return Decision(corrected(offline, correction), _corrected_by(correction))
     if own is not None and own.source is Source.MODEL:
@@ -69,30 +77,55 @@ def decide(
 
 
 def corrected(verdict: Verdict, correction: Correction) -> Verdict:
-    """The verdict with a person's words in it; what they changed no longer carries the machine's reasons."""
-    category = correction.category or verdict.category
+    """The verdict with a person's words in it; what they changed no longer carries the machine's reasons.
+
+    What they left alone stands as it was shown to them: ``Unknown`` where the machine abstained.
+    """
+    category = correction.category or verdict.written_category
     severity = correction.severity or verdict.severity
     same = category is verdict.category
     return verdict.model_copy(
         update={
             "category": category,
             "severity": severity,
-            "requires_immediate_action": _immediate(verdict, severity),
+            "requires_immediate_action": _immediate(verdict, severity, correction.action),
             "root_cause": verdict.root_cause if same else "",
             "suggested_fix": verdict.suggested_fix if same else "",
             "confidence": 1.0,
-            "source": Source.HUMAN,
-            "model": None,
             "evidence": (
                 Evidence(id="correction", says=_corrected_by(correction)),
                 *(verdict.evidence if same else ()),
             ),
+            **_BY_A_PERSON,
         }
     )
 
 
-def _immediate(verdict: Verdict, severity: Severity) -> bool:
-    """Critical is always looked at now, and nothing under high is; between, the machine's word stands."""
+def withdrawn(verdict: Verdict, correction: Correction) -> Verdict:
+    """No category and no confidence, because a person said that what stood there was wrong."""
+    severity = correction.severity or verdict.severity
+    return verdict.model_copy(
+        update={
+            "category": Category.UNKNOWN,
+            "severity": severity,
+            "requires_immediate_action": _immediate(verdict, severity, correction.action),
+            "root_cause": "",
+            "suggested_fix": "",
+            "confidence": 0.0,
+            "evidence": (Evidence(id="correction", says=_corrected_by(correction)),),
+            **_BY_A_PERSON,
+        }
+    )
+
+
+_BY_A_PERSON = {"source": Source.HUMAN, "model": None, "reused_from": None, "note": ""}
+
+
+def _immediate(verdict: Verdict, severity: Severity, action: Action | None) -> bool:
+    """What the person said; else critical is always looked at now, and nothing under high is; between, the
+    machine's word stands."""
+    if action is not None:
+        return action is Action.NOW
     if severity is Severity.CRITICAL:
         return True
     return severity is Severity.HIGH and verdict.requires_immediate_action
@@ -111,4 +144,4 @@ def reused(before: Before) -> Verdict:
 
 def _corrected_by(correction: Correction) -> str:
     who = correction.by or "a person"
-    return f"{who} said so" + (f" on {correction.issue}" if correction.issue else "")
+    return f"{who} {correction.how}" + (f" on {correction.issue}" if correction.issue else "")

@@ -103,7 +103,8 @@ def render_comment(
     """The comment, at most 8 kB. ``public_url``: our own page on this issue, from the settings.
 
     ``owner_note``: who was suggested and not assigned, and why. ``autofix_ran``: Sentry's own fix is there,
-    so ours is left out. ``notice``: an answer to a person, such as a command that was not understood.
+    so ours is left out. ``notice``: an answer to a person, such as a command that was not understood; its
+    lines that begin with ``/triage`` are shown as they are typed.
     """
     evidence = list(verdict.evidence[:MAX_EVIDENCE])
     while True:
@@ -112,7 +113,7 @@ def render_comment(
             _findings(verdict, autofix_ran),
             _why(evidence),
             _footer(verdict, version, corrections_learned, public_url, owner_note),
-            f"About your last comment: {prose(notice)}" if notice else "",
+            _notice(notice),
         ]
         text = "\n\n".join(part for part in parts if part) + f"\n\n{MARKER}\n"
         if len(text.encode()) <= MAX_BYTES or not evidence:
@@ -149,7 +150,20 @@ def _unmention(text: str) -> str:
     return text.replace("@", f"@{_BREAK}").replace("#", f"#{_BREAK}")
 
 
+def _notice(notice: str) -> str:
+    lines = notice.splitlines()
+    said = " ".join(line for line in lines if not line.startswith("/triage"))
+    typed = "\n".join(f"- {code(line)}" for line in lines if line.startswith("/triage"))
+    parts = (f"About your last comment: {prose(said)}" if said else "", typed)
+    return "\n\n".join(part for part in parts if part)
+
+
 def _headline(verdict: Verdict) -> str:
+    if verdict.abstained and verdict.source is Source.HUMAN:
+        return (
+            f"**Triage: {Category.UNKNOWN.value}, severity {verdict.severity.value}.** "
+            "A person said that the verdict was wrong, so it was withdrawn."
+        )
     if verdict.abstained:
         sure = f"{verdict.confidence:.0%}"
         guess = (

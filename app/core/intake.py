@@ -6,10 +6,14 @@ What nobody registered for is accepted and ignored: Sentry adds resources withou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from .alerts import loud_enough
+from .annotation import event_tags, is_synthetic
+from .commands import MAX_COMMENT, read_command
 from .webhook import WebhookEvent
 
 
@@ -18,6 +22,10 @@ class Kind(StrEnum):
 
     TRIAGE = "triage"
     RELAY = "relay"
+    CORRECT = "correct"
+    """A person told us something of an issue; the job's payload says what."""
+    OBSERVE = "observe"
+    """A person changed an issue, or corrected the same error elsewhere: look again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,8 @@ class Intent:
     subject: str
     trigger: str
     """What caused it, for people: ``issue.created``, ``reconcile``, …"""
+    payload: Mapping[str, Any] | None = None
+    """What the job needs beyond its subject, as JSON; kept sealed."""
 
 
 Answer = tuple[Intent | None, str]
@@ -82,20 +92,55 @@ def issue_unresolved(event: WebhookEvent) -> Answer:
 
 @router.on("event_alert", "triggered")
 def alert_triggered(event: WebhookEvent) -> Answer:
-    """An alert rule names us as its action: triage the issue it fired for."""
+    """An alert rule names us as its action: triage the issue it fired for, if the event is loud enough."""
     inner = event.data.get("event")
-    tags = inner.get("tags") if isinstance(inner, dict) else None
-    if isinstance(tags, list) and ["triage.synthetic", "true"] in tags:
+    inner = inner if isinstance(inner, dict) else {}
+    if is_synthetic(inner):
         return None, "our own annotation event"
-    return _triage(event, "event_alert")
+    alert = event.data.get("issue_alert")
+    settings = alert.get("settings") if isinstance(alert, dict) else None
+    loud, reason = loud_enough(str(inner.get("level") or event_tags(inner).get("level", "")), settings)
+    return _triage(event, "event_alert") if loud else (None, reason)
 
 
-@router.on("issue", "assigned", "resolved", "ignored", "archived")
+@router.on("issue", "assigned")
+def issue_assigned(event: WebhookEvent) -> Answer:
+    """A person assigned the issue: that may correct us."""
+    if not event.actor.is_person:
+        return None, "done by an application, most likely ourselves"
+    if event.issue_id is None:
+        return None, "no issue is named"
+    return Intent(Kind.OBSERVE, event.issue_id, "issue.assigned"), "a person assigned it"
+
+
+@router.on("issue", "resolved", "ignored", "archived")
 def issue_changed(event: WebhookEvent) -> Answer:
     """Somebody worked on the issue."""
     if not event.actor.is_person:
         return None, "done by an application, most likely ourselves"
     return None, "people's own work needs nothing of us"
+
+
+@router.on("comment", "created", "updated", "deleted")
+def commented(event: WebhookEvent) -> Answer:
+    """A comment with a command in it is a correction. An edited one may have held a command before, and a
+    deleted one takes its word back."""
+    text, comment_id = event.data.get("comment"), event.data.get("comment_id")
+    if not event.actor.is_person:
+        return None, "written by an application, most likely ourselves"
+    if event.issue_id is None or not isinstance(text, str) or not isinstance(comment_id, int):
+        return None, "no comment on an issue"
+    command, problem = read_command(text)
+    if command is None and not problem and event.action != "updated":
+        return None, "the comment holds no command"
+    payload = {
+        "origin": "comment",
+        "comment_id": str(comment_id)[:20],
+        "text": text[:MAX_COMMENT],
+        "author": event.actor.name,
+        "edited": event.action != "created",
+    }
+    return Intent(Kind.CORRECT, event.issue_id, f"comment.{event.action}", payload), "a person's comment"
 
 
 def _triage(event: WebhookEvent, trigger: str) -> Answer:

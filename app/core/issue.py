@@ -7,6 +7,7 @@ Fields and their differences between versions: Sentry's group serialiser
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,6 +46,13 @@ class Activity:
     data: Mapping[str, Any]
     user_id: str = ""
     at: datetime | None = None
+    user_name: str = ""
+    by_app: bool = False
+    """An integration acted, ours or another."""
+
+    @property
+    def by_person(self) -> bool:
+        return bool(self.user_id) and not self.by_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +224,17 @@ def _activity(value: Any) -> tuple[Activity, ...]:
             data=_mapping(row.get("data")),
             user_id=str(_mapping(row.get("user")).get("id") or ""),
             at=parse_time(row.get("dateCreated")),
+            user_name=_text(_mapping(row.get("user")).get("name")),
+            by_app=_is_app(row),
         )
         for row in _rows(value)
     )
+
+
+_PROXY = re.compile(r".+-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+"""User name of the user behind an integration: ``{slug}-{uuid}``. 23.7.1 shows nothing else of the app."""
+
+
+def _is_app(row: Mapping[str, Any]) -> bool:
+    user_name = _text(_mapping(row.get("user")).get("username"))
+    return bool(row.get("sentry_app")) or _PROXY.fullmatch(user_name) is not None

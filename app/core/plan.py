@@ -39,9 +39,16 @@ class Around:
     assigned_last_hour: int = 0
     """Assignments of ours in the whole organisation."""
     notice: str = ""
+    """An answer to a person's last comment; lines that begin with ``/triage`` are shown as code."""
+    owner: str = ""
+    """Whom a person named in words, for this issue or for the same error elsewhere: before every route."""
+    owner_by: str = ""
+    owner_asked: bool = False
+    """They named the owner of this very issue, and nobody assigned it by hand since: that is a person's own
+    hand, so the rules that protect people from us do not stand in its way."""
 
 
-_PRIORITIES: Mapping[Severity, Priority] = {
+PRIORITIES: Mapping[Severity, Priority] = {
     Severity.CRITICAL: Priority.HIGH,
     Severity.HIGH: Priority.HIGH,
     Severity.MEDIUM: Priority.MEDIUM,
@@ -61,7 +68,9 @@ def plan(
 ) -> Plan:
     """Decide all writes. ``issue`` is fresh and with its owners; ``policy`` is the project's
     (``for_project``)."""
-    routed = route(verdict, digest, issue, policy)
+    routed: tuple[str | None, str] = route(verdict, digest, issue, policy)
+    if around.owner:
+        routed = (around.owner, f"{around.owner_by or 'a person'} said so")
     assignee = plan_assignee(verdict, issue, memory, policy, around, routed)
     writes = (
         plan_priority(verdict, issue, memory, policy),
@@ -76,7 +85,7 @@ def plan(
 def plan_priority(verdict: Verdict, issue: Issue, memory: WriteMemory, policy: Policy) -> Write:
     """Severity as Sentry's priority. Writing it locks it against Sentry's own changes, so only a difference
     is."""
-    value, before = _PRIORITIES[verdict.severity].value, issue.priority
+    value, before = PRIORITIES[verdict.severity].value, issue.priority
 
     def no(reason: str) -> Write:
         return Write(WriteKind.PRIORITY, value, before, reason, do=False)
@@ -115,7 +124,7 @@ def plan_assignee(
         return Write(WriteKind.ASSIGNEE, owner, before, access, do=False)
     if actor == before:
         return Write(WriteKind.ASSIGNEE, actor, before, "they are assigned already", do=False)
-    if policy.assign.dry:
+    if policy.assign.dry and not around.owner_asked:
         return Write(WriteKind.ASSIGNEE, actor, before, f"dry run, {why}", do=False)
     return Write(WriteKind.ASSIGNEE, actor, before, why, do=True)
 
@@ -128,10 +137,12 @@ def _assignee_refused(
     cap = policy.assign.max_per_hour
     if not policy.assign.enabled:
         return "assigning is off for this project"
-    if verdict.abstained:
+    if verdict.abstained and not around.owner_asked:
         return "the verdict abstains"
     if issue.status != "unresolved":
         return f"the issue is {issue.status or 'of unknown status'}"
+    if around.owner_asked:
+        return ""
     if current is not None and current != memory.assignee:
         return f"{current} is assigned, and not by us"
     if current is None and (memory.removed_by_person or memory.assignee is not None):

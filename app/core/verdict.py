@@ -59,8 +59,10 @@ class Verdict(BaseModel):
 
     @property
     def abstained(self) -> bool:
-        """True where the category is a guess that must not be written as if it were known."""
-        return self.source is not Source.HUMAN and self.confidence < WRITE_THRESHOLD
+        """True where the category is a guess that must not be written as if it were known, or where a person
+        said that it is wrong."""
+        named = self.source is Source.HUMAN and self.category is not Category.UNKNOWN
+        return self.confidence < WRITE_THRESHOLD and not named
 
     @property
     def written_category(self) -> Category:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic_core import from_json
 
 from app.errors import TriageError
 
@@ -21,6 +22,15 @@ HOOK_SIGNATURE = "Sentry-Hook-Signature"
 APP_SIGNATURE = "Sentry-App-Signature"
 RELAY_SIGNATURE = "Sentry-Signature"
 """Header of a raw event that a team's own relay posts, ``sha256=<hex>``."""
+
+HEADERS = (
+    HOOK_SIGNATURE,
+    "Sentry-Hook-Resource",
+    "Sentry-Hook-Timestamp",
+    "Request-ID",
+    "Idempotency-Key",
+)
+"""All that is read of a webhook's headers."""
 
 MAX_BODY = 1024 * 1024
 """Largest body that is read, in bytes."""
@@ -71,7 +81,8 @@ class WebhookEvent:
         Raises ``BadSignature`` (401) or ``BadPayload`` (400).
         """
         lower = {name.lower(): value for name, value in headers.items()}
-        verify(lower.get(HOOK_SIGNATURE.lower(), ""), body, secrets)
+        signature = lower.get("sentry-hook-signature", "")
+        verify(signature, body, secrets)
         payload = parse_object(body)
         request_id = lower.get("request-id", "")[:64]
         stamp = lower.get("sentry-hook-timestamp", "")
@@ -84,7 +95,9 @@ class WebhookEvent:
             installation=_text(_mapping(installation).get("uuid")),
             request_id=request_id,
             timestamp=int(stamp) if stamp.isascii() and stamp.isdigit() and len(stamp) < 14 else None,
-            delivery=lower.get("idempotency-key", "")[:64] or fingerprint(request_id.encode() + b"\n" + body),
+            # The signature stands for the body.
+            delivery=lower.get("idempotency-key", "")[:64]
+            or fingerprint(f"{request_id} {signature}".encode()),
         )
 
     @property
@@ -147,12 +160,10 @@ def verify_relay(signature: str, body: bytes, secrets: Sequence[str]) -> None:
 def parse_object(body: bytes) -> dict[str, Any]:
     """The JSON object in ``body``; ``BadPayload`` says what else it is."""
     try:
-        value = json.loads(body)
-    except UnicodeDecodeError:
-        raise BadPayload("The body is not UTF-8 text.") from None
-    except RecursionError:
-        raise BadPayload("The body is nested too deeply.") from None
-    except ValueError:
+        value = from_json(body)
+    except ValueError as error:
+        if "recursion limit" in str(error):
+            raise BadPayload("The body is nested too deeply.") from None
         raise BadPayload("The body is not JSON.") from None
     if not isinstance(value, dict):
         raise BadPayload("The body is JSON but not an object.")

@@ -36,8 +36,8 @@ SAME_AGAIN = 2.0
 
 SAME_ERROR = "the model is being asked about the same error"
 
-Weigh = Callable[[StoredIssue, Digest], tuple[Verdict, Decision]]
-"""The cascade: the offline verdict and what is decided."""
+Weigh = Callable[[int, StoredIssue, Digest], tuple[Verdict, Decision]]
+"""The cascade for one job: the offline verdict and what is decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class ModelSteps:
         if not why:
             why, pause = self._line.closed()
         if why:
-            offline, _ = self._weigh(issue, self._digest(issue_id))
+            offline, _ = self._weigh(job_id, issue, self._digest(issue_id))
             return self._keep_offline(job_id, issue, offline, why, pause)
         if self._line.same_waits(issue):
             raise Retryable(SAME_ERROR, after=self._until_again(job_id))
@@ -90,7 +90,7 @@ class ModelSteps:
         issue, digest = self._store.issues.get(issue_id), self._digest(issue_id)
         if issue is None:
             raise Permanent("The issue is not known any more.")
-        offline, decision = self._weigh(issue, digest)
+        offline, decision = self._weigh(job_id, issue, digest)
         if not decision.ask_model or self._line is None:
             return self._keep(issue, decision.verdict, decision.reason)
         why = self._line.private(issue)

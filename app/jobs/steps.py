@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core import relay
-from app.core.classify import Before, Decision, decide
+from app.core.classify import Decision, decide
 from app.core.digest import Digest, digest_event
 from app.core.intake import Intent, Kind
 from app.core.issue import Issue
@@ -25,6 +25,7 @@ from app.services import Services
 from app.settings import TriageMode
 from app.store.issues import StoredIssue, StoredVerdict
 
+from .learned import NamedOwner, learn, named_owner, observe
 from .memory import write_memory
 from .outcome import Outcome, done, go, guarded
 
@@ -49,6 +50,7 @@ class TriageSteps:
             return done("skipped", refused)
         event = self._services.client.event(issue.id) or _from_metadata(issue)
         self._keep(issue, event)
+        observe(self._store, issue)
         if issue.id != issue_id:
             return done("moved", f"the issue was merged into {issue.id}")
         return go()
@@ -88,11 +90,15 @@ class TriageSteps:
     @guarded
     def decide(self, job_id: int, issue_id: str) -> Outcome:
         """What it is: the cascade over the digest."""
+        return self.decided(issue_id)
+
+    def decided(self, issue_id: str, *, fresh: bool = False) -> Outcome:
+        """The same for other workflows. ``fresh``: as if the same error had not been seen elsewhere."""
         stored = self._store.issues.get(issue_id)
         content = self._store.issues.content(issue_id)
         if stored is None or content is None:
             raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
-        _, decision = self.weigh(stored, content[0])
+        _, decision = self.weigh(stored, content[0], fresh=fresh)
         if decision.ask_model:
             return go(decision.reason, ask_model=True)
         self._store.verdicts.add(
@@ -104,14 +110,15 @@ class TriageSteps:
         )
         return go(decision.reason)
 
-    def weigh(self, stored: StoredIssue, digest: Digest) -> tuple[Verdict, Decision]:
+    def weigh(self, stored: StoredIssue, digest: Digest, *, fresh: bool = False) -> tuple[Verdict, Decision]:
         """The offline verdict, and what is decided with all that is known."""
         offline = classify(digest, self._services.rules)
-        latest = self._store.verdicts.latest(stored.issue_id)
+        known = learn(self._store, stored, fresh=fresh)
         return offline, decide(
-            offline,
-            before=self._before(stored.signature, stored.issue_id),
-            own=latest.verdict if latest and latest.signature == stored.signature else None,
+            known.machine or offline,
+            correction=known.correction,
+            own=None if fresh else self._own(stored),
+            before=known.before,
             model=self._services.model is not None,
             always_model=self._services.settings.triage_mode is TriageMode.MODEL,
         )
@@ -119,22 +126,32 @@ class TriageSteps:
     @guarded
     def plan(self, job_id: int, issue_id: str) -> Outcome:
         """What to write, against what Sentry shows now."""
+        return self.planned(issue_id)
+
+    def planned(self, issue_id: str, *, notice: str = "") -> Outcome:
+        """The same for other workflows. ``notice``: an answer to a person, for the comment."""
         latest = self._latest(issue_id)
         issue = self._services.client.issue(issue_id, expand_owners=True)
         content = self._store.issues.content(issue_id)
         if content is None:
             raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
-        decided = self._plan(latest, issue, content[0])
+        decided = self._plan(latest, issue, content[0], notice)
         self._store.issues.save_plan(issue_id, decided)
         return go(f"{len(decided.todo)} writes")
 
-    def _plan(self, latest: StoredVerdict, issue: Issue, digest: Any) -> Plan:
-        services = self._services
+    def _plan(self, latest: StoredVerdict, issue: Issue, digest: Any, notice: str) -> Plan:
+        services, stored = self._services, self._store.issues.get(issue.id)
+        named = named_owner(self._store, stored, issue) if stored else NamedOwner()
         around = Around(
             version=latest.version,
             directory=services.directory(issue.project_slug),
             public_url=services.issue_url(issue.id),
+            corrections_learned=self._store.corrections.learned(issue.id, stored.signature if stored else ""),
             assigned_last_hour=self._store.writes.written_within("assignee", 3600),
+            notice=notice,
+            owner=named.owner,
+            owner_by=named.by,
+            owner_asked=named.asked,
         )
         return plan(
             latest.verdict,
@@ -146,18 +163,16 @@ class TriageSteps:
             around,
         )
 
+    def _own(self, stored: StoredIssue) -> Verdict | None:
+        """The last verdict on this very issue, while it is the same error."""
+        latest = self._store.verdicts.latest(stored.issue_id)
+        return latest.verdict if latest is not None and latest.signature == stored.signature else None
+
     def _latest(self, issue_id: str) -> StoredVerdict:
         latest = self._store.verdicts.latest(issue_id)
         if latest is None:
             raise Permanent("The issue's verdict cannot be opened: its encryption key is gone.")
         return latest
-
-    def _before(self, signature_: str, issue_id: str) -> Before | None:
-        found = self._store.verdicts.same_signature(signature_, but_not=issue_id) if signature_ else None
-        if found is None:
-            return None
-        issue = self._store.issues.get(found.issue_id)
-        return Before(issue.short_id if issue else found.issue_id, found.verdict)
 
     def _refused(self, issue: Issue) -> str:
         if self._services.is_our_own(issue.project_id):

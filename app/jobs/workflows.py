@@ -8,15 +8,19 @@ from datetime import timedelta
 
 from dbos import DBOS
 
-from app.core import relay
+from app.core.classify import Decision
+from app.core.digest import Digest
 from app.core.intake import Intent, Kind
+from app.core.verdict import Verdict
 from app.services import Services
 from app.settings import WriteMode
+from app.store.issues import StoredIssue
 
 from .dispatch import ASKING
 from .engine import POLL, Body, JobEngine, enqueue, run_step
 from .model_steps import CALLS, ModelSteps
 from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
+from .people import PeopleSteps
 from .steps import TriageSteps
 from .write_steps import WriteSteps
 
@@ -49,48 +53,64 @@ class Workflows:
         self._store = services.store
         self._read = TriageSteps(services)
         self._write = WriteSteps(services)
-        self._model = ModelSteps(services, self._read.weigh)
+        self._people = PeopleSteps(services, self._read)
+        self._model = ModelSteps(services, self._weigh)
 
     def bodies(self) -> Mapping[str, Body]:
         """By the name under which DBOS knows them: the kinds of work, and ``ask``."""
-        bodies: dict[str, Body] = {Kind.TRIAGE.value: self.triage(), Kind.RELAY.value: self.relay()}
+        bodies: dict[str, Body] = {kind.value: self._way(kind) for kind in self._first()}
         # Also where no model is configured: jobs of a time when there was one may be left.
         bodies[ASK] = self.ask()
         return bodies
 
-    def triage(self) -> Body:
-        """Read the issue, decide, and write."""
-        return self._way((self._read.read, self._read.decide))
+    def _first(self) -> Mapping[Kind, Sequence[Step]]:
+        """Until there is a verdict, or a model is to be asked for one."""
+        read, people = self._read, self._people
+        return {
+            Kind.TRIAGE: (read.read, read.decide),
+            Kind.RELAY: (read.read_relay, read.decide),
+            Kind.CORRECT: (people.listen, read.read, people.hear, people.decide_again),
+            Kind.OBSERVE: (people.known, read.read, read.decide),
+        }
 
-    def relay(self) -> Body:
-        """Decide on a relayed event; the issue that it names, if any, is triaged too."""
-        return self._way((self._read.read_relay, self._read.decide))
+    def _rest(self, kind: Kind) -> Sequence[Step]:
+        """What follows a verdict: an issue is written to, a relayed event hands on."""
+        rest = {
+            Kind.TRIAGE: self._writes(),
+            Kind.RELAY: (self._read.hand_on,),
+            Kind.CORRECT: self._writes_by_hand(self._people.plan_answer),
+            Kind.OBSERVE: self._writes_by_hand(self._read.plan),
+        }
+        return rest[kind]
 
-    def _way(self, first: Sequence[Step]) -> Body:
-        """Where a model is to be asked, ``ask`` goes on after ``first``."""
+    def _way(self, kind: Kind) -> Body:
+        """The workflow of one kind of work."""
 
         def way(job_id: int, subject: str) -> str:
-            decided = self._run(first, job_id, subject)
+            decided = self._run(self._first()[kind], job_id, subject)
             if decided.get("ask_model"):
                 decided = self._line_up(job_id, subject)
                 if decided.get("ask_model"):
                     return "asking"
             if decided["next"] == GO:
-                decided = self._run(self._rest(subject), job_id, subject)
+                decided = self._run(self._rest(kind), job_id, subject)
             return self._settle(job_id, subject, decided)
 
         return way
 
     def ask(self) -> Body:
-        """Ask the model and write. It has a queue of its own, which counts the calls a minute over all
-        workers; a model that is slow holds nobody else up."""
+        """Ask the model and go on as the row's kind does. It has a queue of its own, which counts the calls a
+        minute over all workers; a model that is slow holds nobody else up."""
 
         def ask(job_id: int, subject: str) -> str:
-            return self._settle(
-                job_id, subject, self._run((self._model.ask, *self._rest(subject)), job_id, subject)
-            )
+            job = self._store.work.get(job_id)  # its kind never changes: a replay takes the same way
+            rest = self._rest(job.kind if job is not None else Kind.TRIAGE)
+            return self._settle(job_id, subject, self._run((self._model.ask, *rest), job_id, subject))
 
         return ask
+
+    def _weigh(self, job_id: int, issue: StoredIssue, digest: Digest) -> tuple[Verdict, Decision]:
+        return self._read.weigh(issue, digest, fresh=self._people.wants_anew(job_id))
 
     def _line_up(self, job_id: int, issue_id: str) -> Outcome:
         """Into the model's queue, where the workflow ``ask`` goes on with the job."""
@@ -101,15 +121,18 @@ class Workflows:
             enqueue(ASK, asking, MODEL_QUEUE, job_id, issue_id)
         return outcome
 
-    def _rest(self, subject: str) -> Sequence[Step]:
-        """What follows a verdict: an issue is written to, a relayed event hands on."""
-        return (self._read.hand_on,) if relay.is_subject(subject) else self._writes()
-
     def _writes(self) -> Sequence[Step]:
-        if self._services.settings.triage_write is WriteMode.SHADOW:
-            return (self._read.plan, self._write.close)
         write = self._write
-        return (self._read.plan, write.fields, write.annotation, write.comment, write.tags, write.close)
+        return self._unless_shadow(self._read.plan, write.tags, write.close)
+
+    def _writes_by_hand(self, plan: Step) -> Sequence[Step]:
+        """The same where a person's word is behind it: tags do not wait a day, and others learn from it."""
+        return self._unless_shadow(plan, self._write.tags_by_hand, self._people.teach, self._write.close)
+
+    def _unless_shadow(self, plan: Step, tags: Step, *after: Step) -> Sequence[Step]:
+        if self._services.settings.triage_write is WriteMode.SHADOW:
+            return (plan, *after)
+        return (plan, self._write.fields, self._write.annotation, self._write.comment, tags, *after)
 
     def _run(self, steps: Sequence[Step], job_id: int, subject: str) -> Outcome:
         outcome = done("triaged")
@@ -147,10 +170,20 @@ class Workflows:
         result, reason = outcome.get("result", "triaged"), outcome.get("reason", "")
         if result == "moved":
             survivor = reason.rsplit(" ", 1)[-1]
-            self._store.work.add(
-                Intent(Kind.TRIAGE, survivor, "merged"), dedupe=f"moved:{subject}:{survivor}"
-            )
+            self._hand_over(job_id, subject, survivor)
         self._store.work.finish(job_id, workflow_id, result, reason)
+
+    def _hand_over(self, job_id: int, subject: str, survivor: str) -> None:
+        """The issue was merged into another: it is triaged there, and a person's word goes with it."""
+        payload = self._store.work.payload(job_id)
+        job = self._store.work.get(job_id)
+        if job is not None and job.kind is Kind.CORRECT and isinstance(payload, dict):
+            intent = Intent(Kind.CORRECT, survivor, "merged")
+            moved = {**payload, "moved": True}
+            self._store.work.add(intent, dedupe=f"moved:{job_id}:{survivor}", payload=moved)
+            return
+        intent = Intent(Kind.TRIAGE, survivor, "merged")
+        self._store.work.add(intent, dedupe=f"moved:{subject}:{survivor}")
 
 
 def wait_before(attempts: int, asked: float | None) -> float:

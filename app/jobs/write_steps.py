@@ -48,13 +48,21 @@ class WriteSteps:
     @guarded
     def tags(self, job_id: int, issue_id: str) -> Outcome:
         """The annotation event, last of all."""
+        return self._tags(issue_id, manual=False)
+
+    @guarded
+    def tags_by_hand(self, job_id: int, issue_id: str) -> Outcome:
+        """The same where a person's word is behind it: they need not wait a day for it to show."""
+        return self._tags(issue_id, manual=True)
+
+    def _tags(self, issue_id: str, *, manual: bool) -> Outcome:
         plan = self._plan(issue_id)
         latest = self._store.verdicts.latest(issue_id)
         stored = self._store.issues.get(issue_id)
         if latest is None or stored is None:
             raise Permanent("The issue's verdict cannot be opened: its encryption key is gone.")
         policy = self._services.policy.for_project(stored.project)
-        lines, _ = write_tags(self._services.tags, plan, latest.verdict, policy)
+        lines, _ = write_tags(self._services.tags, plan, latest.verdict, policy, manual=manual)
         return self._log(plan, lines)
 
     @guarded

@@ -7,7 +7,7 @@ The day Sentry offers tags on issues, another ``TagWriter`` takes this one's pla
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -69,7 +69,9 @@ class TagResult:
 class TagWriter(Protocol):
     """Puts the verdict's tags onto an issue so that Sentry's search finds it by them."""
 
-    def write(self, issue_id: str, verdict: Verdict, version: int, policy: Policy) -> TagResult: ...
+    def write(
+        self, issue_id: str, verdict: Verdict, version: int, policy: Policy, *, manual: bool = False
+    ) -> TagResult: ...
 
 
 class AnnotationMemory(Protocol):
@@ -121,10 +123,12 @@ class AnnotationTagWriter:
         self._sleep = sleep
         self._dsn_for = dsn_for
 
-    def write(self, issue_id: str, verdict: Verdict, version: int, policy: Policy) -> TagResult:
+    def write(
+        self, issue_id: str, verdict: Verdict, version: int, policy: Policy, *, manual: bool = False
+    ) -> TagResult:
         """Annotate the issue if every rule allows it. Safe to repeat: the event's id is a function of issue
-        and version. ``policy`` is the project's. Raises ``Retryable`` when Sentry or its ingest asks to
-        wait."""
+        and version. ``policy`` is the project's; ``manual``: a person's word is behind it. Raises
+        ``Retryable`` when Sentry or its ingest asks to wait."""
         event = self._client.event(issue_id, newest=True)
         if event is None:
             return TagResult(TagOutcome.SKIPPED, "the issue has no readable event")
@@ -136,6 +140,7 @@ class AnnotationTagWriter:
         # Read again at the last moment: an event on an issue that was resolved meanwhile re-opens it.
         issue = self._client.issue(issue.id, expand_owners=True)
         state = self._memory.state(issue.project_id, issue.id, version, verdict.tags())
+        state = replace(state, manual=manual)
         wanted = event_id(issue.id, version, state.landed)
         stored_in = self._client.event_lookup(wanted) if self._memory.was_sent(wanted) else None
         if stored_in is not None:

@@ -155,13 +155,13 @@ def write_comment(
 
 
 def write_tags(
-    tag_writer: TagWriter, plan: Plan, verdict: Verdict, policy: Policy
+    tag_writer: TagWriter, plan: Plan, verdict: Verdict, policy: Policy, *, manual: bool = False
 ) -> tuple[list[Done], TagResult | None]:
     """The tags, last of all. Returns the log line and the ``TagResult`` behind it."""
     write = plan.get(WriteKind.TAGS)
     if not write.do:
         return [], None
-    result = tag_writer.write(plan.issue_id, verdict, plan.version, policy)
+    result = tag_writer.write(plan.issue_id, verdict, plan.version, policy, manual=manual)
     outcome = _TAG_OUTCOMES.get(result.outcome, Outcome.REFUSED)
     after = write.value if outcome is Outcome.WRITTEN else write.before
     return [Done(write.kind, outcome, write.before, after, result.reason, result.event_id)], result

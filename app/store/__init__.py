@@ -11,6 +11,7 @@ from app.settings import Settings
 
 from .annotations import AnnotationRepository
 from .calls import ModelCallRepository
+from .corrections import CorrectionRepository
 from .engine import make_engine
 from .facts import FactRepository
 from .issues import IssueRepository, VerdictRepository
@@ -37,6 +38,7 @@ class Store:
         self.annotations = AnnotationRepository(engine, clock)
         self.calls = ModelCallRepository(engine, clock)
         self.same = SameErrorRepository(engine, clock)
+        self.corrections = CorrectionRepository(engine, clock)
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Engine, Row, func, insert, select, update
+from sqlalchemy import Engine, Row, func, insert, or_, select, update
 
 from app.core.digest import Digest
 from app.core.verdict import Verdict
@@ -134,6 +134,23 @@ class IssueRepository:
             rows = connection.execute(select(issues).where(issues.c.issue_id.in_(issue_ids))).all()
         return {row.issue_id: _issue(row) for row in rows}
 
+    def alike(self, signature: str, *, but_not: str, limit: int) -> list[str]:
+        """Ids of unresolved issues with this signature that we triaged, the last seen first."""
+        query = (
+            select(issues.c.issue_id)
+            .where(
+                issues.c.signature == signature,
+                issues.c.signature != "",
+                issues.c.issue_id != but_not,
+                issues.c.version > 0,
+                issues.c.status == "unresolved",
+            )
+            .order_by(issues.c.last_seen.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
     def counts(self) -> dict[str, int]:
         query = select(issues.c.state, func.count()).group_by(issues.c.state)
         with self._engine.connect() as connection:
@@ -204,20 +221,26 @@ class VerdictRepository:
         return [stored for row in rows if (stored := self._stored(row))]
 
     def same_signature(self, signature: str, *, but_not: str) -> StoredVerdict | None:
-        """The newest verdict of another issue with this signature that a model or a person gave."""
+        """The verdict of another issue with this signature that stands there and that a model or a person
+        gave; a person's before a model's, else the newest. None where people's newest word is that it was
+        wrong."""
         query = (
             select(verdicts)
+            .outerjoin(issues, issues.c.issue_id == verdicts.c.issue_id)
             .where(
                 verdicts.c.signature == signature,
                 verdicts.c.issue_id != but_not,
                 verdicts.c.source.in_((Source.MODEL.value, Source.HUMAN.value)),
+                or_(issues.c.issue_id.is_(None), issues.c.version == verdicts.c.version),
             )
-            .order_by(verdicts.c.id.desc())
+            .order_by((verdicts.c.source == Source.HUMAN.value).desc(), verdicts.c.id.desc())
             .limit(1)
         )
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else self._stored(row)
+        if row is None or (row.source == Source.HUMAN.value and row.abstained):
+            return None
+        return self._stored(row)
 
     def _stored(self, row: Row[Any]) -> StoredVerdict | None:
         body = self._vault.open(row.body)

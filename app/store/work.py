@@ -11,15 +11,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, case, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Engine, Row, case, func, or_, select, update
 
 from app.core.intake import Intent, Kind
 
+from .group_commit import GroupInsert
 from .tables import work
 from .vault import Vault
 
 Clock = Callable[[], datetime]
+
+FRESH = (
+    "kind",
+    "subject",
+    "trigger",
+    "dedupe",
+    "payload",
+    "state",
+    "attempts",
+    "created_at",
+    "due_at",
+)
+"""Columns of a new row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +59,22 @@ class WorkRepository:
         self._engine = engine
         self._vault = vault
         self._clock = clock
+        self._insert = GroupInsert(engine, work, FRESH, unique="dedupe")
 
     def add(self, intent: Intent, *, dedupe: str, payload: Any = None, delay: float = 0.0) -> bool:
         """Store one piece of work durably. False where this ``dedupe`` key (≤ 64 characters) is known."""
         now = self._clock()
-        row = {
-            "kind": intent.kind.value,
-            "subject": intent.subject[:64],
-            "trigger": intent.trigger[:80],
-            "dedupe": dedupe[:64],
-            "payload": None if payload is None else self._vault.seal(payload),
-            "state": "queued",
-            "attempts": 0,
-            "created_at": now,
-            "due_at": now + timedelta(seconds=delay),
-        }
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(work), row)
-        except IntegrityError:
-            return False
-        return True
+        return self._insert(
+            kind=intent.kind.value,
+            subject=intent.subject[:64],
+            trigger=intent.trigger[:80],
+            dedupe=dedupe[:64],
+            payload=None if payload is None else self._vault.seal(payload),
+            state="queued",
+            attempts=0,
+            created_at=now,
+            due_at=now + timedelta(seconds=delay),
+        )
 
     def get(self, job_id: int) -> Job | None:
         with self._engine.connect() as connection:
@@ -83,6 +91,13 @@ class WorkRepository:
         with self._engine.connect() as connection:
             sealed = connection.execute(select(work.c.payload).where(work.c.id == job_id)).scalar()
         return self._vault.open(sealed)
+
+    def replace_payload(self, job_id: int, payload: Any) -> None:
+        """What the job works with from now on."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(work).where(work.c.id == job_id).values(payload=self._vault.seal(payload))
+            )
 
     def due(self, limit: int = 100) -> list[Job]:
         """Rows whose time has come and whose subject has nothing running, oldest first, one a subject."""

@@ -9,7 +9,8 @@ from app.core.webhook import MAX_BODY
 from app.settings import Settings, load_settings
 from app.store import Store, open_store
 
-from . import health, webhooks
+from . import components, health, webhooks
+from .choices import Choices
 
 
 def build_app(settings: Settings | None, store: Store | None) -> Flask:
@@ -22,6 +23,7 @@ def build_app(settings: Settings | None, store: Store | None) -> Flask:
     # Sentry does not follow redirects: a missing or extra slash must not cost a webhook.
     app.url_map.strict_slashes = False
     app.register_blueprint(webhooks.blueprint(settings, store))
+    app.register_blueprint(components.blueprint(settings, store, Choices.by(settings)))
     app.register_blueprint(health.blueprint(settings, store))
     app.register_error_handler(HTTPException, _as_json)
     return app

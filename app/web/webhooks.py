@@ -20,6 +20,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from app.core import intake, relay
 from app.core.webhook import (
+    HEADERS,
     RELAY_SIGNATURE,
     BadPayload,
     BadSignature,
@@ -43,6 +44,9 @@ RELAY_WAITERS = 8
 
 Answer = tuple[Response | str, int]
 
+ENVIRON = {name: "HTTP_" + name.upper().replace("-", "_") for name in HEADERS}
+"""Where WSGI keeps the headers that are read."""
+
 
 def blueprint(settings: Settings, store: Store) -> Blueprint:
     bp = Blueprint("webhooks", __name__)
@@ -63,23 +67,18 @@ def blueprint(settings: Settings, store: Store) -> Blueprint:
                 ACK_SECONDS.observe(time.perf_counter() - started)
 
     def _receive_hook(body: bytes) -> Answer:
-        event = WebhookEvent.from_http(dict(request.headers), body, secrets=secrets)
+        get = request.environ.get
+        headers = {name: get(key, "") for name, key in ENVIRON.items()}
+        event = WebhookEvent.from_http(headers, body, secrets=secrets)
         intent, reason = intake.router.dispatch(event)
         result = "ignored"
         if intent is not None:
-            fresh = store.work.add(intent, dedupe=event.delivery)
+            fresh = store.work.add(intent, dedupe=event.delivery, payload=intent.payload)
             result = "stored" if fresh else "repeated"
         WEBHOOKS.labels(*_labels(event), result).inc()
-        log.info(
-            "webhook",
-            extra={
-                "request_id": event.request_id,
-                "delivery": event.delivery,
-                "issue": event.issue_id,
-                "outcome": result,
-                "reason": reason,
-            },
-        )
+        if log.isEnabledFor(logging.INFO):
+            ids = {"request_id": event.request_id, "delivery": event.delivery, "issue": event.issue_id}
+            log.info("webhook", extra={**ids, "outcome": result, "reason": reason})
         return "", 202
 
     def _receive_relay(body: bytes, signature: str) -> Answer:

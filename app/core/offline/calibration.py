@@ -1,6 +1,7 @@
 """From scores to an honest probability that the category is right.
 
-The mapping is data (``calibration.json``), fitted by ``tools/train_offline.py`` on labelled events; ``docs/accuracy.md`` shows the reliability table.
+The mapping is data (``calibration.json``), fitted by ``tools/train_offline.py`` on labelled events;
+``docs/accuracy.md`` shows the reliability table.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ from itertools import pairwise
 from app.core.vocabulary import Category
 
 
-def decide(scores: Mapping[Category, float]) -> tuple[Category, float]:
-    """The winning category and the margin (0 and up) it wins by."""
+def decide(scores: Mapping[Category, float], *, named: bool) -> tuple[Category, float]:
+    """The winning category and the margin (0 and up) it wins by.
+
+    ``named``: the event has an exception type. A type nobody knows is most often a project's own, raised by its
+    own code; without even a type there is nothing to go on.
+    """
     if not scores:
-        return Category.UNKNOWN, 0.0
+        return (Category.LOGIC if named else Category.UNKNOWN), 0.0
     ranked = sorted(scores.items(), key=lambda one: -one[1])
     second = ranked[1][1] if len(ranked) > 1 else 0.0
     return ranked[0][0], _margin(ranked[0][1], second)

@@ -1,8 +1,8 @@
 """Well-known codes in free text: HTTP status, SQLSTATE, gRPC, curl, MySQL, Oracle, SQL Server, exit codes.
 
-Each becomes a token such as ``http:401``, ``sqlstate:23505``, ``grpc:unavailable``, ``curl:28``, ``mysql:1213``,
-``ora:12541``, ``mssql:1205``, ``exit:137``, ``signal:9``. Families stand beside them: ``http:4xx``,
-``sqlstate:23``.
+Each becomes a token such as ``http:401``, ``sqlstate:23505``, ``grpc:unavailable``, ``curl:28``,
+``mysql:1213``, ``ora:12541``, ``mssql:1205``, ``exit:137``, ``signal:9``. Families stand beside them:
+``http:4xx``, ``sqlstate:23``; ports of servers as ``port:5432``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ _REASONS = (
     "client error|server error|error|timeout"
 )
 _SAID = (
-    r"status(?:[ _]?code)?|statuscode|response code|error code|http(?:/\d(?:\.\d)?)?(?: error| status)?|"
-    r"returned(?: an?)?|responded with(?: an?)?|respcode|code|failed with|got(?: an?)?|response|received(?: an?)?"
+    r"status(?:[ _]?code)?(?: of| is| was)?|statuscode|response code|error code|http(?:/\d(?:\.\d)?)?(?: error| status)?|"
+    r"returned(?: an?)?|responded with(?: an?)?|respcode|code|failed with|got(?: an?)?|response|"
+    r"received(?: an?)?"
 )
 _HTTP = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -50,6 +51,7 @@ _CODED = tuple(
         ("ora", r"\bora-0{0,2}(\d{3,5})\b"),
         ("mssql", r"\b(?:error number|number)[:= ]{1,2}(\d{3,5})\b.{0,60}\bstate\b"),
         ("exit", r"\bexit(?:ed with)?(?: with)?[ _]?(?:code|status)?[ :=]{1,2}(\d{1,3})\b"),
+        ("port", r"(?::|\bport[ =:]{1,2})(\d{4,5})\b"),
         ("signal", r"\bsignal:? (\d{1,2})\b"),
     )
 )

@@ -99,7 +99,7 @@ def explain(digest: Digest, rules: RuleSet | None = None) -> Explanation:
     now = Circumstances(facts)
     weighed = weigh((rules or default_rules()).matcher.hits(facts, now))
     by_category = scores(weighed)
-    category, margin = decide(by_category)
+    category, margin = decide(by_category, named=bool(facts.items[0].type))
     speaking = [one for one in weighed if one.hit.rule.category is category]
     speaking.sort(key=lambda one: one.hit.rule.generic)
     lead = _lead(speaking)

@@ -16,13 +16,16 @@ INNERMOST = 5
 """Frames next to the crash that count as where it was raised."""
 
 _SEPARATORS = re.compile(r"[.\\/:$]+|\s+")
+_TAIL = re.compile(r"[<(\[]")
+"""Type arguments and codes: ``Repository<User>``, ``DiscordAPIError[50001]``, ``TypeError [ERR_INVALID_URL]``."""
+_BRACKET = re.compile(r"\[(\w{2,40})\]")
 _TYPE_TOKEN = re.compile(r"[\w.:\\$]{5,120}")
 _TYPE_ENDS = ("error", "exception", "fault", "timeout", "failure", "violation", "rejection", "denied")
 
 
 def split_type(name: str) -> tuple[str, ...]:
     """``Doctrine\\DBAL\\Driver\\PDOException`` → ``("doctrine", "dbal", "driver", "pdoexception")``."""
-    name = name.strip(" *&:\\.\"'").partition("<")[0]
+    name = _TAIL.split(name.strip(" *&:\\.\"'"), maxsplit=1)[0]
     return tuple(part for part in _SEPARATORS.split(name.lower()) if part)
 
 
@@ -138,6 +141,9 @@ def look(digest: Digest) -> Facts:
 
 def _item(index: int, one: ExceptionInfo) -> Item:
     segments = split_type(one.type)
-    if one.module and len(segments) <= 1:
-        segments = (*split_type(one.module), *segments)
-    return Item(index, one.type, one.value, segments, one.frames)
+    space = split_type(one.module)
+    if space and segments[: len(space)] != space:
+        segments = (*space, *segments)
+    code = _BRACKET.search(one.type)
+    message = f"{one.value} [{code.group(1)}]" if code else one.value
+    return Item(index, one.type, message, segments, one.frames)

@@ -15,7 +15,60 @@ from .phrases import Phrase
 from .rules import Conditions, Rule, TypePattern
 from .signals import Circumstances
 
-NOTHING = Conditions()
+COMMON_ROOTS = frozenset(
+    {"com", "org", "io", "java", "javax", "jakarta", "net", "system", "microsoft", "google", "app", "android"}
+)
+"""First segments of namespaces that say nothing of a library."""
+LANGUAGE_TYPES = frozenset(
+    {
+        "error",
+        "exception",
+        "typeerror",
+        "valueerror",
+        "keyerror",
+        "indexerror",
+        "attributeerror",
+        "nameerror",
+        "runtimeerror",
+        "assertionerror",
+        "oserror",
+        "ioerror",
+        "importerror",
+        "modulenotfounderror",
+        "nomethoderror",
+        "argumenterror",
+        "standarderror",
+        "unicodedecodeerror",
+        "unicodeencodeerror",
+        "zerodivisionerror",
+        "notimplementederror",
+        "stopiteration",
+        "recursionerror",
+        "memoryerror",
+        "permissionerror",
+        "systemexit",
+        "filenotfounderror",
+        "timeouterror",
+        "connectionreseterror",
+        "connectionrefusederror",
+        "brokenpipeerror",
+        "syntaxerror",
+        "rangeerror",
+        "referenceerror",
+        "errorexception",
+        "lookuperror",
+        "unboundlocalerror",
+        "panic",
+        "jsondecodeerror",
+        "keyboardinterrupt",
+        "systemerror",
+        "eoferror",
+        "loaderror",
+        "frozenerror",
+        "urierror",
+    }
+)
+"""Types of the languages themselves: raised inside a library they say nothing of that library."""
 EMBEDDED = 0.7
 """What a type named inside a message counts, against the type of the exception itself."""
 
@@ -60,12 +113,17 @@ class TypeIndex:
     def __init__(self, entries: Iterable[tuple[TypePattern, Rule]]) -> None:
         self._by_name: dict[str, list[tuple[TypePattern, Rule]]] = defaultdict(list)
         self._by_space: dict[str, list[tuple[TypePattern, Rule]]] = defaultdict(list)
+        self._by_root: dict[str, list[tuple[frozenset[str], Rule]]] = defaultdict(list)
+        """Whole namespaces by their first segment: for SDKs that send no namespace, only frames."""
         self._by_suffix: list[tuple[TypePattern, Rule]] = []
         for pattern, rule in entries:
             if pattern.suffix:
                 self._by_suffix.append((pattern, rule))
             elif pattern.name == "*":
                 self._by_space[pattern.space[-1]].append((pattern, rule))
+                if pattern.space[0] not in COMMON_ROOTS:
+                    parents = frozenset(pattern.space[:-1] or pattern.space)
+                    self._by_root[pattern.space[0]].append((parents, rule))
             else:
                 self._by_name[pattern.name].append((pattern, rule))
 
@@ -80,7 +138,12 @@ class TypeIndex:
         for segment in segments[:-1]:
             for pattern, rule in self._by_space.get(segment, ()):
                 if _contains(segments[:-1], pattern.space):
-                    yield rule, 0.9
+                    yield rule, 1.0
+        if len(segments) == 1 and name not in LANGUAGE_TYPES:
+            for word in where & self._by_root.keys():
+                for parents, rule in self._by_root[word]:
+                    if parents <= where:
+                        yield rule, 0.75
         for pattern, rule in self._by_suffix:
             if name.endswith(pattern.suffix):
                 yield rule, 0.9
@@ -206,9 +269,9 @@ def _checks(c: Conditions, facts: Facts, item: Item, now: Circumstances) -> Iter
 
 def holds(conditions: Conditions, facts: Facts, item: Item, now: Circumstances) -> bool:
     """Whether every named condition holds."""
-    return conditions == NOTHING or all(_checks(conditions, facts, item, now))
+    return not conditions.model_fields_set or all(_checks(conditions, facts, item, now))
 
 
 def fails(conditions: Conditions, facts: Facts, item: Item, now: Circumstances) -> bool:
     """Whether any named condition holds."""
-    return conditions != NOTHING and any(_checks(conditions, facts, item, now))
+    return bool(conditions.model_fields_set) and any(_checks(conditions, facts, item, now))

@@ -45,7 +45,7 @@ SLOTS = {
 """What each kind of slot may hold."""
 
 _PART = re.compile(r"\{([a-z]+)\}|(\.\.\.)|([\"'`])|(\s+)")
-_WORD = re.compile(r"[a-z0-9_]+")
+_WORD = re.compile(r"\w+")
 _QUOTE = "[\"'`´“”‘’«»]"
 
 

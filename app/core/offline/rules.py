@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -36,17 +37,17 @@ class TypePattern:
         if "*" in stem or not split_type(stem) or len(self.text) > 200:
             raise ValueError(f"type {self.text!r} must be a name, namespace.Name, namespace.* or *Suffix")
 
-    @property
+    @cached_property
     def suffix(self) -> str:
         """What the name must end with, for ``*Suffix``; else empty."""
         return self.text[1:].lower() if self.text.startswith("*") else ""
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The lower-case name to look up; ``*`` for a whole namespace."""
-        return "*" if self.text.endswith(("*",)) else split_type(self.text)[-1]
+        return "*" if self.text.endswith("*") else split_type(self.text)[-1]
 
-    @property
+    @cached_property
     def space(self) -> tuple[str, ...]:
         """The namespace's segments."""
         parts = split_type(self.text.removesuffix("*"))

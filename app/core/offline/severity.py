@@ -38,7 +38,8 @@ class Judgement:
 def judge(category: Category, rule: Rule | None, now: Circumstances, level: str) -> Judgement:
     """Severity and urgency of one event."""
     severity, reasons = _base(category, rule, now)
-    severity, reasons = _raised(category, severity, reasons, now, level)
+    fixed = rule is not None and rule.severity is not None
+    severity, reasons = _raised(category, severity, reasons, now, level, fixed=fixed)
     if not (rule and rule.stands):
         severity, reasons = _lowered(category, severity, reasons, now, level)
     urgent = severity is Severity.CRITICAL or bool(
@@ -75,21 +76,28 @@ def _logic(now: Circumstances) -> Step:
 
 
 def _raised(
-    category: Category, severity: Severity, reasons: tuple[str, ...], now: Circumstances, level: str
+    category: Category,
+    severity: Severity,
+    reasons: tuple[str, ...],
+    now: Circumstances,
+    level: str,
+    *,
+    fixed: bool,
 ) -> Step:
+    """What makes it worse. ``fixed``: the rule knows how far this bug reaches."""
     if category is Category.UNKNOWN:
         return severity, reasons
     if level == "fatal" and not now.holds("browser"):
         return Severity.CRITICAL, (*reasons, "level fatal")
-    if category is Category.LOGIC and not now.holds("browser"):
+    if category is Category.LOGIC and not fixed and not now.holds("browser"):
         for signal, reason in (
             ("native", "the process crashed"),
-            ("mobile", "an unhandled exception ends a mobile app"),
+            ("app_crash", "an unhandled exception ends a mobile app"),
             ("panic", "a panic nobody recovers from ends the process"),
         ):
             if now.holds(signal):
                 return Severity.CRITICAL, (*reasons, reason)
-    if category is Category.VALIDATION and now.holds("payment_webhook"):
+    if category in (Category.VALIDATION, Category.AUTHENTICATION) and now.holds("payment_webhook"):
         return Severity.CRITICAL, (*reasons, "a payment webhook is rejected")
     return severity, reasons
 

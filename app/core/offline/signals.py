@@ -13,7 +13,8 @@ from .facts import Facts
 _NON_PRODUCTION = frozenset(
     re.findall(
         r"\w+",
-        "staging stage stg dev devel develop development local localhost test testing tests qa uat alpha sandbox "
+        "staging stage stg dev devel develop development local localhost test testing tests qa uat "
+        "alpha sandbox "
         "ci preview preprod preproduction demo debug integration review nonprod",
     )
 )
@@ -25,8 +26,10 @@ def _seek(*alternatives: str) -> re.Pattern[str]:
 
 
 _JOB = _seek(
-    r"\b(?:rake|sidekiq|active_?job|resque|delayed_?job|good_job|celery|dramatiq|huey|rq|oban|broadway|quartz|hangfire)\b",
-    r"\b(?:cron|crontab|schedul\w*|worker|consumer|queue|background|daemon|batch|periodic|sync\w*|import\w*)\b",
+    r"\b(?:rake|sidekiq|active_?job|resque|delayed_?job|good_job|celery|dramatiq|huey|rq|oban|"
+    r"broadway|quartz|hangfire)\b",
+    r"\b(?:cron|crontab|schedul\w*|worker|consumer|queue|background|daemon|batch|periodic|sync\w*|"
+    r"import\w*)\b",
     r"(?:job|worker|task|consumer|scheduler|poller|sync|importer|command|listener)s?(?:#|::|\.|\\|/|$|\n)",
     r"(?:console|commands|jobs|tasks|workers)[\\/.]",
     r"management/commands",
@@ -42,16 +45,19 @@ _JOB_STACK = _seek(
     r"illuminate[\\/](?:queue|console)",
     r"oban/",
     r"apscheduler",
-    r"org\.quartz|ScheduledThreadPool|SchedulingRunnable|ScheduledMethodRunnable|DelegatingErrorHandlingRunnable",
+    r"org\.quartz|ScheduledThreadPool|SchedulingRunnable|ScheduledMethodRunnable|"
+    r"DelegatingErrorHandlingRunnable",
     r"hangfire|quartz\.(?:core|impl)",
     r"\b(?:cron|scheduler|poller|periodic)\w*\.",
     r"(?:sync|import|fetch|refresh|update|poll)\w*(?:job|task|worker|command|manager)\b",
 )
 _REQUEST_STACK = _seek(
-    r"django/core/handlers|flask/app|starlette/|fastapi/|tornado/web|werkzeug/|aiohttp/web|pyramid/|bottle\.py|sanic/",
+    r"django/core/handlers|flask/app|starlette/|fastapi/|tornado/web|werkzeug/|aiohttp/web|pyramid/|"
+    r"bottle\.py|sanic/",
     r"action_controller|action_dispatch|actionpack|lib/rack|sinatra|puma|unicorn|passenger",
     r"express/lib|koa|fastify|@nestjs|next/dist|hapi",
-    r"javax?\.servlet|jakarta\.servlet|springframework\.web|DispatcherServlet|catalina|undertow|jetty|netty\.channel",
+    r"javax?\.servlet|jakarta\.servlet|springframework\.web|DispatcherServlet|catalina|undertow|"
+    r"jetty|netty\.channel",
     r"Illuminate[\\/](?:Routing|Foundation[\\/]Http|Pipeline)|symfony/http-kernel|HttpKernel|slim/",
     r"net/http|gin-gonic|labstack/echo|gofiber|go-chi|gorilla/mux|grpc\.\(\*Server\)",
     r"AspNetCore|Kestrel|System\.Web\.Mvc",
@@ -59,7 +65,8 @@ _REQUEST_STACK = _seek(
     r"actix|axum|rocket|warp|hyper",
 )
 _RECOVERED = _seek(
-    r"net/http\.\(\*conn\)\.serve|net/http\.HandlerFunc|net/http\.serverHandler|\bServeHTTP\b|\brecover(?:y|er)?\b|"
+    r"net/http\.\(\*conn\)\.serve|net/http\.HandlerFunc|net/http\.serverHandler|\bServeHTTP\b|"
+    r"\brecover(?:y|er)?\b|"
     r"RecoveryHandler|gin-gonic/gin|labstack/echo|grpc_recovery|go-chi|gofiber",
     r"tokio\w*[:/]|hyper[:/]|actix|axum|rocket[:/]|tower|catch_unwind|std::panicking::try|rayon",
 )
@@ -68,9 +75,10 @@ _MOBILE = _seek(
     r"(?:fragment|viewmodel|activity)\.(?:java|kt)\b|UIApplication|UIKit|\.mm?:|\.swift\b"
 )
 _TELEMETRY = _seek(
-    r"\b(?:raven|sentry[_-]?sdk|sentry_raven|rollbar|bugsnag|airbrake|honeybadger|newrelic|new_relic|ddtrace|datadog|"
+    r"\b(?:raven|sentry[_-]?sdk|sentry_raven|rollbar|bugsnag|airbrake|honeybadger|newrelic|new_relic|"
+    r"ddtrace|datadog|"
     r"opentelemetry|statsd|segment|mixpanel|amplitude|analytics|prometheus_client|appsignal|instrumentation|"
-    r"applicationinsights|logstash|raygun)\b"
+    r"applicationinsights|logstash|raygun|scout_apm|skylight|elastic[-_]apm|@sentry/\w+)\b"
 )
 _PAYMENT = _seek(
     r"(?:stripe|payment|billing|paypal|braintree|adyen|checkout|invoice|subscription|charge|razorpay|mollie|"
@@ -78,20 +86,30 @@ _PAYMENT = _seek(
 )
 _WEBHOOK = _seek(r"web_?-?hook|\bipn\b")
 _REMOTE = _seek(
-    r"requests/(?:models|sessions|api)|httpx/|aiohttp/client|urllib3|httparty|faraday|rest-?client|typhoeus|guzzle",
-    r"node-fetch|node_modules/(?:axios|got|request|superagent|undici)|okhttp|retrofit|resttemplate|webclient|feign",
-    r"(?:api|http|rest|graphql)[_-]?client|tesla|httpoison|/oauth|net/http\.rb|googleapiclient|botocore|slack",
+    r"requests/(?:models|sessions|api)|httpx/|aiohttp/client|urllib3|httparty|faraday|rest-?client|"
+    r"typhoeus|guzzle",
+    r"node-fetch|node_modules/(?:axios|got|request|superagent|undici)|okhttp|retrofit|resttemplate|"
+    r"webclient|feign",
+    r"(?:api|http|rest|graphql)[_-]?client|[\\/]clients?[\\/.]|tesla|httpoison|/oauth|net/http\.rb|googleapiclient|"
+    r"botocore|slack",
 )
 _REMOTE_LINE = _seek(
-    r"\b(?:res|resp|response|result|reply|answer|r|req)\.(?:json|text|content|body|read)\b|urlopen|requests\.|fetch\("
+    r"\b(?:res|resp|response|result|reply|answer|r|req)\.(?:json|text|content|body|read)\b|urlopen|"
+    r"requests\.|fetch\("
 )
-_HTML = _seek(r"<!doctype|<html|<\?xml|unexpected token '?<|bad gateway|something went wrong|unexpected mimetype")
+_HTML = _seek(
+    r"<!doctype|<html|<\?xml|unexpected token '?<|bad gateway|something went wrong|unexpected mimetype"
+)
 _BODY = _seek(
-    r"body-parser|raw-body|express/lib/middleware/json|co-body|fastify/lib/contentTypeParser|rest_framework/parsers",
-    r"flask/wrappers|werkzeug/wrappers|starlette/requests|params_parser|action_dispatch/http/parameters|plug/parsers",
+    r"body-parser|raw-body|express/lib/middleware/json|co-body|fastify/lib/contentTypeParser|"
+    r"rest_framework/parsers",
+    r"flask/wrappers|werkzeug/wrappers|starlette/requests|params_parser|"
+    r"action_dispatch/http/parameters|plug/parsers",
     r"RequestResponseBody|readWithMessageConverters|AspNetCore\.Mvc\.Formatters|request_forgery|lib/rack/",
 )
-_BODY_LINE = _seek(r"request\.(?:body|data|json|get_json|raw_post|content|params|POST|GET)|req\.body|php://input")
+_BODY_LINE = _seek(
+    r"request\.(?:body|data|json|get_json|raw_post|content|params|POST|GET)|req\.body|php://input"
+)
 _TEST = _seek(
     r"\b(?:test|sample|example|demo|dummy|fake) (?:error|exception|crash|event|message|issue)\b",
     r"\b(?:this is a|my first|first|just a|sentry|a) (?:sentry )?test\b",
@@ -164,6 +182,11 @@ def mobile(facts: Facts) -> bool:
     return jvm and bool(_MOBILE.search(facts.stack) or "null object reference" in facts.text)
 
 
+def app_crash(facts: Facts) -> bool:
+    """On a mobile platform where an unhandled exception ends the process (in Flutter it does not)."""
+    return facts.digest.platform not in ("dart", "flutter") and mobile(facts)
+
+
 def native(facts: Facts) -> bool:
     """A crash of the process itself: signal, Mach exception, minidump."""
     if facts.digest.platform in ("native", "c", "cocoa") and facts.digest.level in ("fatal", "error", ""):
@@ -184,7 +207,8 @@ def handled(facts: Facts) -> bool:
 
 def telemetry(facts: Facts) -> bool:
     """Raised inside error reporting, metrics or analytics: beside the work, not in it."""
-    inner = "\n".join(f"{frame.filename} {frame.module}" for frame in facts.frames[-2:])
+    library = [frame for frame in facts.frames[-2:] if not frame.in_app]
+    inner = "\n".join(f"{frame.filename} {frame.module}" for frame in library)
     return bool(_TELEMETRY.search(inner))
 
 
@@ -213,8 +237,9 @@ def test_event(facts: Facts) -> bool:
 SIGNALS: dict[str, Callable[[Facts], bool]] = {
     one.__name__: one
     for one in (
-        non_production, background, request, react_native, browser, server, remote_answer, request_body, redacted, mobile, native, panic, handled, telemetry,
-        interactive, payment_webhook, payment, test_event,
+        non_production, background, request, react_native, browser, server, remote_answer, request_body,
+        redacted, mobile, app_crash, native, panic, handled, telemetry, interactive, payment_webhook, payment,
+        test_event,
     )
 }  # fmt: skip
 """Every circumstance by its name."""

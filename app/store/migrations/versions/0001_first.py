@@ -34,8 +34,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(500)),
         sqlite_autoincrement=True,
     )
-    op.create_index("work_due", "work", ["state", "due_at"])
-    op.create_index("work_subject", "work", ["subject", "state"])
+    op.create_index("work_open", "work", ["state", "due_at", "subject"])
     op.create_table(
         "issues",
         sa.Column("issue_id", sa.String(64), primary_key=True),
