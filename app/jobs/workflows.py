@@ -45,6 +45,10 @@ GIVE_UP = timedelta(days=7)
 MAX_CRASHES = 5
 
 
+OURS = frozenset({"plan", "plan_answer", "teach", "close", "hand_on"})
+"""Steps that change nothing in Sentry: at the end of a job they need no checkpoint of their own."""
+
+
 class Workflows:
     """The bodies that the engine registers with DBOS."""
 
@@ -87,16 +91,26 @@ class Workflows:
         """The workflow of one kind of work."""
 
         def way(job_id: int, subject: str) -> str:
-            decided = self._run(self._first()[kind], job_id, subject)
-            if decided.get("ask_model"):
-                decided = self._line_up(job_id, subject)
-                if decided.get("ask_model"):
-                    return "asking"
-            if decided["next"] == GO:
-                decided = self._run(self._rest(kind), job_id, subject)
-            return self._settle(job_id, subject, decided)
+            asking = f"{DBOS.workflow_id}{ASKING}"
+            outcome = run_step("look", self._look(kind, asking), job_id, subject)
+            if outcome.get("ask_model"):
+                enqueue(ASK, asking, MODEL_QUEUE, job_id, subject)
+                return "asking"
+            return self._end(self._rest(kind), job_id, subject, outcome)
 
         return way
+
+    def _look(self, kind: Kind, asking: str) -> Step:
+        """Everything until there is a verdict or the job is in the model's line, under one checkpoint."""
+        workflow_id, first = DBOS.workflow_id or "", self._first()[kind]
+
+        def look(job_id: int, subject: str) -> Outcome:
+            outcome = run_through(first, job_id, subject)
+            if outcome.get("ask_model"):
+                return self._model.line_up(job_id, subject, workflow_id, asking)
+            return outcome
+
+        return look
 
     def ask(self) -> Body:
         """Ask the model and go on as the row's kind does. It has a queue of its own, which counts the calls a
@@ -105,21 +119,13 @@ class Workflows:
         def ask(job_id: int, subject: str) -> str:
             job = self._store.work.get(job_id)  # its kind never changes: a replay takes the same way
             rest = self._rest(job.kind if job is not None else Kind.TRIAGE)
-            return self._settle(job_id, subject, self._run((self._model.ask, *rest), job_id, subject))
+            outcome = run_step("ask", self._model.ask, job_id, subject)
+            return self._end(rest, job_id, subject, outcome)
 
         return ask
 
     def _weigh(self, job_id: int, issue: StoredIssue, digest: Digest) -> tuple[Verdict, Decision]:
         return self._read.weigh(issue, digest, fresh=self._people.wants_anew(job_id))
-
-    def _line_up(self, job_id: int, issue_id: str) -> Outcome:
-        """Into the model's queue, where the workflow ``ask`` goes on with the job."""
-        workflow_id = DBOS.workflow_id or ""
-        asking = f"{workflow_id}{ASKING}"
-        outcome = run_step("line_up", self._model.line_up, job_id, issue_id, workflow_id, asking)
-        if outcome.get("ask_model"):
-            enqueue(ASK, asking, MODEL_QUEUE, job_id, issue_id)
-        return outcome
 
     def _writes(self) -> Sequence[Step]:
         write = self._write
@@ -134,20 +140,23 @@ class Workflows:
             return (plan, *after)
         return (plan, self._write.fields, self._write.annotation, self._write.comment, tags, *after)
 
-    def _run(self, steps: Sequence[Step], job_id: int, subject: str) -> Outcome:
-        outcome = done("triaged")
-        for step in steps:
+    def _end(self, steps: Sequence[Step], job_id: int, subject: str, outcome: Outcome) -> str:
+        """The writes, each with a checkpoint of its own; what comes after them ends together with the row."""
+        writes, after = split(steps)
+        for step in writes if outcome["next"] == GO else ():
             outcome = run_step(step.__name__, step, job_id, subject)
             if outcome["next"] != GO:
                 break
-        return outcome
-
-    def _settle(self, job_id: int, subject: str, outcome: Outcome) -> str:
-        """The last step of all: the row of work says how it ended, or when it is tried again."""
         workflow_id = DBOS.workflow_id or ""
-        return run_step("settle", self._settled, job_id, subject, workflow_id, outcome).get("result", "")
+
+        def settle() -> Outcome:
+            ended = run_through(after, job_id, subject) if after and outcome["next"] == GO else outcome
+            return self._settled(job_id, subject, workflow_id, ended)
+
+        return run_step("settle", settle).get("result", "")
 
     def _settled(self, job_id: int, subject: str, workflow_id: str, outcome: Outcome) -> Outcome:
+        """The last step of all: the row of work says how it ended, or when it is tried again."""
         work, reason = self._store.work, outcome.get("reason", "")
         job = work.get(job_id)
         if job is None:
@@ -184,6 +193,22 @@ class Workflows:
             return
         intent = Intent(Kind.TRIAGE, survivor, "merged")
         self._store.work.add(intent, dedupe=f"moved:{subject}:{survivor}")
+
+
+def run_through(steps: Sequence[Step], job_id: int, subject: str) -> Outcome:
+    """One after the other, until one says that it does not go on."""
+    outcome = done("triaged")
+    for step in steps:
+        outcome = step(job_id, subject)
+        if outcome["next"] != GO:
+            break
+    return outcome
+
+
+def split(steps: Sequence[Step]) -> tuple[Sequence[Step], Sequence[Step]]:
+    """Up to the last one that writes into Sentry, and what follows it."""
+    last = max((at for at, step in enumerate(steps, 1) if step.__name__ not in OURS), default=0)
+    return steps[:last], steps[last:]
 
 
 def wait_before(attempts: int, asked: float | None) -> float:
