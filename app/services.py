@@ -19,6 +19,7 @@ from app.models.ask import Send
 from app.models.base import Model
 from app.models.capabilities import capability_of
 from app.models.transport import Transport as ModelTransport
+from app.past_cases import kind_of, known_cases, nearest
 from app.sentry.client import SentryClient
 from app.sentry.errors import Forbidden
 from app.sentry.ingest import Dsn, EnvelopeSender, ingest_hosts
@@ -70,7 +71,8 @@ class Services:
 
     def past_cases(self, issue: StoredIssue, digest: Digest, category: Category) -> Sequence[PastCase]:
         """The nearest corrections of people, as examples for a model."""
-        return ()
+        known = self._keep("past cases", lambda: known_cases(self.store, self.policy, self.rules))
+        return nearest(known, issue.issue_id, issue.signature, kind_of(digest), category)
 
     def is_our_own(self, project_id: str) -> bool:
         """True for the project that our own ``SENTRY_DSN`` reports to: that could go round for ever."""
