@@ -53,7 +53,7 @@ class Endpoint:
                 "category": "Logic",
                 "severity": "medium",
                 "root_cause": "A value that the code takes for granted is missing in the data it was given.",
-                "suggested_fix": "Check the value where it enters, and answer with a clear error if it is missing.",
+                "suggested_fix": "Check the value where it enters, and answer with a clear error.",
                 "requires_immediate_action": False,
                 "confidence": 0.82,
                 "evidence": ["title", "level"],

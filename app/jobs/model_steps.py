@@ -28,9 +28,6 @@ from app.store.issues import StoredIssue
 from .model_line import ModelLine
 from .outcome import Outcome, go, guarded
 
-CALLS = 32
-"""Calls at a time in each worker."""
-
 SAME_AGAIN = 2.0
 """Seconds until an issue looks again whether the model has answered about the same error, at first."""
 
@@ -59,7 +56,7 @@ class ModelSteps:
         self._store = services.store
         self._weigh = weigh
         self._line = None if services.model is None else ModelLine(services, services.model)
-        self._calls = threading.BoundedSemaphore(CALLS)
+        self._calls = threading.BoundedSemaphore(services.settings.triage_model_concurrency)
 
     @guarded
     def line_up(self, job_id: int, issue_id: str, workflow_id: str, asking: str) -> Outcome:

@@ -18,7 +18,7 @@ from app.store.issues import StoredIssue
 
 from .dispatch import ASKING
 from .engine import POLL, Body, JobEngine, enqueue, run_step
-from .model_steps import CALLS, ModelSteps
+from .model_steps import ModelSteps
 from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
 from .people import PeopleSteps
 from .steps import TriageSteps
@@ -229,7 +229,7 @@ def build_engine(services: Services, *, executor_id: str | None = None) -> JobEn
         queues={
             "jobs": {"worker_concurrency": concurrency},
             MODEL_QUEUE: {
-                "worker_concurrency": CALLS + BESIDE,
+                "worker_concurrency": services.settings.triage_model_concurrency + BESIDE,
                 "limiter": {"limit": calls, "period": 60.0},
                 "polling_interval_sec": POLL if services.model else IDLE_POLL,
             },
