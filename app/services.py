@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.core.digest import Digest
 from app.core.offline import RuleSet, compile_rules
 from app.core.owners import Directory
 from app.core.policy import Policy
 from app.core.prompt import PastCase
 from app.core.vocabulary import Category
-from app.examples import past_cases
 from app.models import make_model
 from app.models.ask import Send
 from app.models.base import Model
+from app.models.capabilities import capability_of
 from app.models.transport import Transport as ModelTransport
+from app.past_cases import kind_of, known_cases, nearest
 from app.sentry.client import SentryClient
 from app.sentry.errors import Forbidden
 from app.sentry.ingest import Dsn, EnvelopeSender, check_dsn, ingest_hosts
@@ -26,6 +28,7 @@ from app.sentry.transport import RequestsTransport, Transport
 from app.sentry.writer import Installation
 from app.settings import Settings, TriageMode
 from app.store import Store, open_store, utc_now
+from app.store.issues import StoredIssue
 
 KEEP = 300.0
 """Seconds for which people, teams and our own installation are remembered."""
@@ -66,9 +69,10 @@ class Services:
         public = self.settings.triage_public_url
         return f"{public}/issues/{issue_id}" if public else None
 
-    def past_cases(self, signature: str, category: Category) -> Sequence[PastCase]:
+    def past_cases(self, issue: StoredIssue, digest: Digest, category: Category) -> Sequence[PastCase]:
         """The nearest corrections of people, as examples for a model."""
-        return past_cases(self.store, self.policy, signature, category)
+        known = self._keep("past cases", lambda: known_cases(self.store, self.policy, self.rules))
+        return nearest(known, issue.issue_id, issue.signature, kind_of(digest), category)
 
     def is_our_own(self, project_id: str) -> bool:
         """True for the project that our own ``SENTRY_DSN`` reports to: that could go round for ever."""
@@ -141,6 +145,8 @@ def build_services(
         sleep=time.sleep,
     )
     model = configured_model(settings)
+    if model is not None:
+        capability_of(model, policy.models)  # says now what is wrong in [models], not at the first question
     return Services(settings, policy, store, client, tags, compile_rules(policy.rule), model)
 
 

@@ -44,6 +44,13 @@ class ModelSettings(BaseSettings):
     triage_model_rpm: int = env(
         "TRIAGE_MODEL_RPM", default=50, ge=1, description="Model calls a minute, over all workers."
     )
+    triage_model_concurrency: int = env(
+        "TRIAGE_MODEL_CONCURRENCY",
+        default=32,
+        ge=1,
+        le=256,
+        description="Model calls at a time in each worker.",
+    )
     openai_api_key: SecretStr = env(
         "OPENAI_API_KEY", "LLM_API_KEY", default=SecretStr(""), description="May be empty for a local model."
     )

@@ -20,7 +20,6 @@ from app.core.digest_event import event_of
 from app.core.policy import Policy
 from app.core.vocabulary import Category, Source
 from app.errors import UserError
-from app.examples import past_cases
 from app.store import Store
 from app.store.corrections import About
 from app.store.engine import migrate
@@ -115,22 +114,6 @@ def test_an_event_made_from_a_digest_reads_as_that_digest() -> None:
             object.__setattr__(first, name, False)
             object.__setattr__(again, name, False)
         assert again == first
-
-
-def test_the_nearest_corrections_become_examples_for_a_model(store: Store) -> None:
-    keep(store, "1", human())
-    keep(store, "2", verdict(category=Category.UNKNOWN, confidence=0.0, source=Source.HUMAN), Field.WRONG)
-    keep(store, "3", verdict())
-    policy = Policy()
-    (case,) = past_cases(store, policy, "", Category.LOGIC)
-    assert (case.category, case.severity.value) == (Category.LOGIC, "high")
-    assert case.text == "LoginError: no account for [email]"
-    assert past_cases(store, policy, "", Category.NETWORK) == (), "neither taken for it nor of it"
-    secret = Policy.model_validate({"project": {"shop-api": {"privacy": {"level": "offline-only"}}}})
-    assert past_cases(store, secret, "", Category.LOGIC) == ()
-    for number in range(4, 12):
-        keep(store, str(number), human(), at=NOW + timedelta(minutes=number))
-    assert len(past_cases(store, policy, "", Category.LOGIC)) == 5
 
 
 JSON = st.recursive(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,6 +18,8 @@ from app.core.digest import digest_event
 from app.core.offline import Explanation, RuleSet, compile_rules, explain
 from app.errors import UserError
 
+from .eval import predictors
+
 
 @click.command("classify")
 @click.argument("event", type=click.File("r", encoding="utf-8"))
@@ -27,12 +30,16 @@ from app.errors import UserError
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A triage.toml whose [[rule]] tables are used as well.",
 )
-def command(event: TextIO, explained: bool, as_json: bool, rules: Path | None) -> None:
+@click.option("--model", default="offline", help="Ask this model: openai:NAME or anthropic:NAME.")
+def command(event: TextIO, explained: bool, as_json: bool, rules: Path | None, model: str) -> None:
     """Classify one Sentry event: EVENT is a JSON file in the SDK, webhook or REST shape, or - for stdin.
 
-    Works offline: no key, no network, nothing is sent anywhere.
+    Works offline: no key, no network, nothing is sent anywhere, unless --model names a model to ask.
     """
-    found = explain(digest_event(read_event(event)), read_rules(rules))
+    digest = digest_event(read_event(event))
+    found = explain(digest, read_rules(rules))
+    if model != "offline":
+        found = replace(found, verdict=predictors.resolve(model)(digest).verdict)
     if as_json:
         click.echo(json.dumps(as_data(found, explained), indent=2, ensure_ascii=False))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,17 @@ from app.core.digest import digest_event
 from app.core.offline import classify
 from app.core.score import Item, Outcome, Prediction, Predictor, Predictors, report
 from app.errors import TriageError
+from app.models import ADAPTERS
+
+from .model_predictor import AT_ONCE, model_predictor
 
 predictors = Predictors()
 """The models ``--model`` may name. ``predictors.register("openai", factory)`` adds one; a factory gets the
 whole name (``openai:gpt-x``) and returns a predictor."""
 
 predictors.register("offline", lambda _name: lambda digest: Prediction(classify(digest)))
+for _provider in ADAPTERS:
+    predictors.register(_provider, model_predictor)
 
 
 @click.command("eval")
@@ -34,7 +40,7 @@ predictors.register("offline", lambda _name: lambda digest: Prediction(classify(
     multiple=True,
     default=("offline",),
     show_default=True,
-    help="offline or a model's name; may be given several times to compare.",
+    help="offline, openai:NAME or anthropic:NAME; may be given several times to compare.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or a list for several models.")
 @click.option(
@@ -104,19 +110,28 @@ def run(
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[list[Outcome], int]:
     """Judge every item. A predictor that fails on one is counted, named once a line, and left out."""
-    outcomes, failed = [], 0
-    for item in track(
-        items, description=name, console=console, transient=True, disable=not console.is_terminal
-    ):
+
+    def judge(item: Item) -> Outcome | None:
         began = clock()
         try:
             answer = predictor(digest_event(item.event))
         except TriageError as error:
-            failed += 1
             console.print(f"{name}: {item.id} got no answer: {error}", markup=False, highlight=False)
-            continue
-        outcomes.append(Outcome(item, answer.verdict, (clock() - began) * 1000, answer.cost_usd))
-    return outcomes, failed
+            return None
+        return Outcome(item, answer.verdict, (clock() - began) * 1000, answer.cost_usd)
+
+    # Side by side only where it waits for a network: else the times would be those of a queue.
+    with ThreadPoolExecutor(AT_ONCE if ":" in name else 1) as pool:
+        judged = track(
+            pool.map(judge, items),
+            total=len(items),
+            description=name,
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        outcomes = [one for one in judged if one is not None]
+    return outcomes, len(items) - len(outcomes)
 
 
 def write_misses(path: Path, runs: dict[str, list[Outcome]]) -> None:

@@ -21,6 +21,9 @@ MAX_CRASHES = 5
 AHEAD = 200
 """How many rows are handed to the engine at a time, so that a backlog of days stays in our own table."""
 
+ASKING = ":ask"
+"""Ending of the ids of workflows that wait for a model. They hold nobody else up: they do not count here."""
+
 BUSY_DELAY = 1.0
 """Seconds until a row whose subject another workflow holds is looked at again."""
 
@@ -47,10 +50,8 @@ class Dispatcher:
         """Start what is due; answers how many were started."""
         kinds = self._kinds()
         started = 0
-        room = AHEAD - self._store.work.count("running")
-        for job in self._store.work.due(room) if room > 0 else ():
-            if job.kind not in kinds:
-                continue
+        room = AHEAD - self._store.work.count("running", but_not_ending=ASKING)
+        for job in self._store.work.due(room, kinds) if room > 0 else ():
             workflow_id = workflow_name(job)
             if self._store.work.claim(job, workflow_id):
                 started += self._start(job, workflow_id)

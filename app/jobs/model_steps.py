@@ -1,4 +1,4 @@
-"""Asking a model, as one durable step: private, within budget, never twice about the same error at once.
+"""Asking a model, as durable steps: private, within budget, never twice about the same error.
 
 Whatever goes wrong ends with the offline verdict and a note that says why.
 """
@@ -6,41 +6,42 @@ Whatever goes wrong ends with the offline verdict and a note that says why.
 from __future__ import annotations
 
 import secrets
+import threading
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from app.core.answer import Fault
-from app.core.breaker import Circuit, allow, failed, succeeded
-from app.core.budget import Ceilings
+from app.core.classify import Decision
 from app.core.digest import Digest
 from app.core.guard import guard
-from app.core.offline import classify
-from app.core.policy import PrivacyLevel
 from app.core.prompt import Prompt, build_prompt
 from app.core.redact import redact_digest
 from app.core.verdict import Verdict
 from app.errors import Permanent, Retryable
 from app.models.ask import Asked, Failed, ask
-from app.models.base import CallFault, Model
-from app.models.capabilities import Memory, capability_of
+from app.models.base import CallFault
 from app.services import Services
 from app.store.calls import CallResult
 from app.store.issues import StoredIssue
 
+from .model_line import ModelLine
 from .outcome import Outcome, go, guarded
 
 SAME_AGAIN = 2.0
-"""Seconds until an issue looks again whether the model has answered about the same error."""
+"""Seconds until an issue looks again whether the model has answered about the same error, at first."""
 
-LEARNED = "capabilities"
+SAME_ERROR = "the model is being asked about the same error"
+
+Weigh = Callable[[int, StoredIssue, Digest], tuple[Verdict, Decision]]
+"""The cascade for one job: the offline verdict and what is decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """One issue's question, ready to be sent."""
 
+    job_id: int
     issue: StoredIssue
     offline: Verdict
     prompt: Prompt
@@ -48,143 +49,173 @@ class Question:
 
 
 class ModelSteps:
-    """The ``ask`` step."""
+    """``line_up`` where a model is to be asked, ``ask`` when its turn has come."""
 
-    def __init__(self, services: Services, model: Model) -> None:
+    def __init__(self, services: Services, weigh: Weigh) -> None:
         self._services = services
         self._store = services.store
-        self._model = model
-        self._breaker = f"breaker:{model.place}"[:100]
-        self._ceilings = Ceilings(
-            day=services.settings.triage_budget_usd_day, month=services.settings.triage_budget_usd_month
-        )
+        self._weigh = weigh
+        self._line = None if services.model is None else ModelLine(services, services.model)
+        self._calls = threading.BoundedSemaphore(services.settings.triage_model_concurrency)
+
+    @guarded
+    def line_up(self, job_id: int, issue_id: str, workflow_id: str, asking: str) -> Outcome:
+        """Hand the job to the workflow ``asking``, unless nobody can be asked or the same is asked already.
+
+        ``ask_model`` of the answer says whether it was handed over.
+        """
+        issue = self._store.issues.get(issue_id)
+        if issue is None or self._line is None:
+            raise Permanent("There is nothing to ask or nobody to ask any more.")
+        why, pause = self._line.private(issue), None
+        if not why:
+            why, pause = self._line.closed()
+        if why:
+            offline, _ = self._weigh(job_id, issue, self._digest(issue_id))
+            return self._keep_offline(job_id, issue, offline, why, pause)
+        if self._line.same_waits(issue):
+            raise Retryable(SAME_ERROR, after=self._until_again(job_id))
+        self._store.work.hand_over(job_id, workflow_id, asking)
+        return go("the model is asked", ask_model=True)
 
     @guarded
     def ask(self, job_id: int, issue_id: str) -> Outcome:
-        """Ask about one issue and keep the verdict that comes of it."""
-        issue, content = self._store.issues.get(issue_id), self._store.issues.content(issue_id)
-        if issue is None or content is None:
-            raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
-        offline = classify(content[0], self._services.rules)
-        question = self._question(issue, content[0], offline)
-        if isinstance(question, str):
-            return self._keep_offline(issue, offline, question)
-        circuit, allowed, reason = allow(self._circuit(), time.time())
-        self._store.facts.put(self._breaker, asdict(circuit))
-        if not allowed:
-            return self._keep_offline(issue, offline, f"the model is not asked now: {reason}")
-        return self._reserved(question)
+        """Ask about one issue and keep the verdict that comes of it.
 
-    def _reserved(self, question: Question) -> Outcome:
-        issue, capability = question.issue, self._capability()
+        Weighs again first: while it waited, or before a worker died here, the answer may have come.
+        """
+        issue, digest = self._store.issues.get(issue_id), self._digest(issue_id)
+        if issue is None:
+            raise Permanent("The issue is not known any more.")
+        offline, decision = self._weigh(job_id, issue, digest)
+        if not decision.ask_model or self._line is None:
+            return self._keep(issue, decision.verdict, decision.reason)
+        why = self._line.private(issue)
+        if why:
+            return self._keep_offline(job_id, issue, offline, why)
+        return self._reserved(self._line, self._question(self._line, job_id, issue, digest, offline))
+
+    def _reserved(self, line: ModelLine, question: Question) -> Outcome:
+        """Budget, then the same error elsewhere, the circuit last: a call that it lets try must be made."""
+        job_id, issue = question.job_id, question.issue
+        most = line.most_usd(question.prompt.tokens)
         number, reason = self._store.calls.reserve(
-            issue.issue_id,
-            issue.signature,
-            self._model.id,
-            estimate=capability.most_usd(question.prompt.tokens),
-            ceilings=self._ceilings,
+            issue.issue_id, issue.signature, line.model.id, estimate=most, ceilings=line.ceilings
         )
         if number is None:
-            return self._keep_offline(issue, question.offline, reason)
-        if self._store.calls.under_way(issue.signature, before=number):
+            return self._keep_offline(job_id, issue, question.offline, reason)
+        if self._store.same.asked_before(issue.signature, number):
             self._store.calls.cancel(number)
-            raise Retryable("the model is being asked about the same error", after=SAME_AGAIN)
-        return self._send(question, number)
+            raise Retryable(SAME_ERROR, after=self._until_again(job_id))
+        if not line.circuit.allow():
+            self._store.calls.cancel(number)
+            why = "the model does not answer at present"
+            return self._keep_offline(job_id, issue, question.offline, why, line.circuit.open_for())
+        return self._send(line, question, number, most)
 
-    def _send(self, question: Question, number: int) -> Outcome:
-        memory: Memory = dict(self._learned())
-        before = dict(memory)
-        began = time.monotonic()
-        result = ask(
-            self._model,
-            question.prompt,
-            send=self._services.send_to_model,
-            memory=memory,
-            overrides=self._services.policy.models,
-        )
-        if memory != before:
-            self._store.facts.put(LEARNED, {place: dict(known) for place, known in memory.items()})
-        self._store.calls.finish(number, _booked(result, time.monotonic() - began))
-        self._note_circuit(result)
+    def _send(self, line: ModelLine, question: Question, number: int, most: float) -> Outcome:
+        memory = line.learned()
+        with self._calls:
+            began = time.monotonic()
+            result = ask(
+                line.model,
+                question.prompt,
+                send=self._services.send_to_model,
+                memory=memory,
+                overrides=self._services.policy.models,
+            )
+            took = time.monotonic() - began
+        line.remember(memory)
+        self._store.calls.finish(number, _booked(result, took, most))
+        self._note_circuit(line, result)
         if isinstance(result, Failed):
-            return self._keep_offline(question.issue, question.offline, f"no model verdict: {result.reason}")
-        return self._keep_answer(question, result)
+            why, later = (
+                f"no model verdict: {result.reason}",
+                (result.after or 0.0) if result.retryable else None,
+            )
+            return self._keep_offline(question.job_id, question.issue, question.offline, why, later)
+        return self._keep_answer(line, question, result)
 
-    def _keep_answer(self, question: Question, asked: Asked) -> Outcome:
-        name = f"{self._model.provider}:{asked.model}"
+    def _keep_answer(self, line: ModelLine, question: Question, asked: Asked) -> Outcome:
+        name = f"{line.model.provider}:{asked.model}"
         verdict, changed = guard(asked.answer, question.offline, question.prompt.seen, model=name)
         if verdict.abstained and not question.offline.abstained:
-            return self._keep_offline(question.issue, question.offline, f"{name} was not sure")
+            why = f"{name} was not sure"
+            return self._keep_offline(question.job_id, question.issue, question.offline, why)
         sent = {
             "model": name,
             "prompt": question.prompt.version,
             "text": question.prompt.user,
             "removed": question.removed,
         }
-        self._store.verdicts.add(
-            question.issue.issue_id,
-            verdict,
-            project=question.issue.project,
-            signature=question.issue.signature,
-            reason=f"{name} answered" + (f"; {changed}" if changed else ""),
-            sent=sent,
-        )
-        return go(f"{name} answered")
+        why = f"{name} answered" + (f"; {changed}" if changed else "")
+        return self._keep(question.issue, verdict, why, sent=sent)
 
-    def _keep_offline(self, issue: StoredIssue, offline: Verdict, why: str) -> Outcome:
+    def _keep_offline(
+        self, job_id: int, issue: StoredIssue, offline: Verdict, why: str, later: float | None = None
+    ) -> Outcome:
+        """``later``: the model was only away; seconds until it may be asked again."""
+        if later is not None and self._line is not None:
+            self._line.look_again(job_id, issue.issue_id, later)
+        noted = offline.model_copy(update={"note": why[:300]})
+        return self._keep(issue, noted, f"offline verdict: {why}")
+
+    def _keep(self, issue: StoredIssue, verdict: Verdict, reason: str, *, sent: object = None) -> Outcome:
+        """Store the verdict; those that wait for it go on at once."""
         self._store.verdicts.add(
             issue.issue_id,
-            offline.model_copy(update={"note": why[:300]}),
+            verdict,
             project=issue.project,
             signature=issue.signature,
-            reason=f"offline verdict: {why}",
+            reason=reason,
+            sent=sent,
         )
-        return go(why)
+        self._store.same.hurry(issue.signature, SAME_ERROR)
+        return go(reason)
 
-    def _question(self, issue: StoredIssue, digest: Digest, offline: Verdict) -> Question | str:
-        """The question, or why none may be asked."""
-        level = self._services.policy.for_project(issue.project).privacy.level
-        if level is PrivacyLevel.OFFLINE_ONLY:
-            return "this project's errors stay here (privacy level offline-only)"
-        clean, removals = redact_digest(digest, level)
+    def _question(
+        self, line: ModelLine, job_id: int, issue: StoredIssue, digest: Digest, offline: Verdict
+    ) -> Question:
+        clean, removals = redact_digest(digest, line.privacy(issue))
         prompt = build_prompt(
             clean,
             offline,
             nonce=secrets.token_hex(12),
-            cases=self._services.past_cases(issue.signature, offline.category),
+            cases=self._services.past_cases(issue, digest, offline.category),
             language=self._services.settings.triage_language,
         )
-        return Question(issue, offline, prompt, len(removals))
+        return Question(job_id, issue, offline, prompt, len(removals))
 
-    def _capability(self) -> Any:
-        return capability_of(self._model, self._services.policy.models, dict(self._learned()))
+    def _digest(self, issue_id: str) -> Digest:
+        content = self._store.issues.content(issue_id)
+        if content is None:
+            raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
+        return content[0]
 
-    def _learned(self) -> Mapping[str, Mapping[str, str]]:
-        learned: Mapping[str, Mapping[str, str]] = self._store.facts.get(LEARNED, {})
-        return learned
+    def _until_again(self, job_id: int) -> float:
+        """Doubling, because the answer itself makes those that wait go on."""
+        job = self._store.work.get(job_id)
+        return float(min(SAME_AGAIN * 2 ** (job.attempts if job else 0), 60.0))
 
-    def _circuit(self) -> Circuit:
-        return Circuit(**self._store.facts.get(self._breaker, {}))
-
-    def _note_circuit(self, result: Asked | Failed) -> None:
+    def _note_circuit(self, line: ModelLine, result: Asked | Failed) -> None:
         """Only what says that the model is away opens the circuit; an answer that cannot be used does not."""
         if isinstance(result, Asked) or isinstance(result.fault, Fault):
-            circuit = succeeded(self._circuit())
+            line.circuit.succeeded()
         else:
-            circuit = failed(self._circuit(), time.time(), after=result.after)
-        self._store.facts.put(self._breaker, asdict(circuit))
+            line.circuit.failed(result.after)
 
 
-def _booked(result: Asked | Failed, seconds: float) -> CallResult:
-    spent = result.spent
-    answered = isinstance(result, Asked)
-    fault: Fault | CallFault | None = None if isinstance(result, Asked) else result.fault
+def _booked(result: Asked | Failed, seconds: float, most: float) -> CallResult:
+    """What a call cost. One that timed out may have been answered, unseen by us: its whole estimate stays."""
+    spent, cost = result.spent, result.spent.cost_usd
+    if isinstance(result, Failed) and result.fault is CallFault.TIMEOUT:
+        cost = max(cost, most)
     return CallResult(
-        result="ok" if answered else str(fault.value if fault else "failed"),
+        result="ok" if isinstance(result, Asked) else str(result.fault.value),
         answered_by=result.model if isinstance(result, Asked) else "",
         tokens_in=spent.usage.input,
         tokens_cached=spent.usage.cached,
         tokens_out=spent.usage.output,
-        cost_usd=spent.cost_usd,
+        cost_usd=cost,
         seconds=seconds,
     )

@@ -77,20 +77,27 @@ class PeopleSteps:
 
     @guarded
     def decide_again(self, job_id: int, issue_id: str) -> Outcome:
-        """``/triage again`` takes nothing over, from other issues or from a model's answer of before: once,
-        so that a job that has to wait for Sentry does not ask the model anew each time."""
+        """``/triage again`` takes nothing over, from other issues or from a model's answer of before."""
+        return self._triage.decided(issue_id, fresh=self.wants_anew(job_id))
+
+    def wants_anew(self, job_id: int) -> bool:
+        """True for a person's job whose command is ``/triage again``, until it was decided: once, so that a
+        job that has to wait for Sentry does not ask a model anew each time."""
+        job = self._store.work.get(job_id)
+        if job is None or job.kind is not Kind.CORRECT:
+            return False
         payload = self._payload(job_id)
         command = self._heard(job_id, payload).command
-        again = command is not None and command.verb is Verb.AGAIN and not payload.get("decided")
-        outcome = self._triage.decided(issue_id, fresh=again)
-        if again:
-            self._store.work.replace_payload(job_id, {**payload, "decided": True})
-        return outcome
+        return command is not None and command.verb is Verb.AGAIN and not payload.get("decided")
 
     @guarded
     def plan_answer(self, job_id: int, issue_id: str) -> Outcome:
         """The plan, with an answer to the person in our comment where they need one."""
-        heard = self._heard(job_id, self._payload(job_id))
+        payload = self._payload(job_id)
+        if not payload.get("decided"):
+            payload = {**payload, "decided": True}
+            self._store.work.replace_payload(job_id, payload)
+        heard = self._heard(job_id, payload)
         return self._triage.planned(job_id, issue_id, notice=self._notice(heard, self._stored(issue_id)))
 
     @guarded

@@ -10,24 +10,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core import relay
-from app.core.classify import decide
-from app.core.digest import digest_event
+from app.core.classify import Decision, decide
+from app.core.digest import Digest, digest_event
 from app.core.intake import Intent, Kind
 from app.core.issue import Issue
 from app.core.offline import classify
 from app.core.plan import Around, plan
 from app.core.signature import signature
 from app.core.undo import ASKED, HELD
+from app.core.verdict import Verdict
 from app.core.writes import Plan
-from app.errors import Permanent, Retryable
+from app.errors import Permanent
 from app.sentry.errors import NotFound
 from app.services import Services
 from app.settings import TriageMode
-from app.store.issues import StoredVerdict
+from app.store.issues import StoredIssue
+from app.store.verdicts import StoredVerdict
 
 from .learned import NamedOwner, learn, named_owner, observe
 from .memory import undone, write_memory
-from .model_steps import SAME_AGAIN
 from .outcome import Outcome, done, go, guarded
 
 BY_WISH = frozenset({Kind.APPLY, Kind.CORRECT})
@@ -101,21 +102,8 @@ class TriageSteps:
         content = self._store.issues.content(issue_id)
         if stored is None or content is None:
             raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
-        digest, _ = content
-        offline = classify(digest, self._services.rules)
-        known = learn(self._store, stored, fresh=fresh)
-        seen = known.own if known.correction is not None else None
-        decision = decide(
-            seen or offline,
-            correction=known.correction,
-            before=known.before,
-            own=known.own,
-            model=self._services.model is not None,
-            always_model=self._services.settings.triage_mode is TriageMode.MODEL,
-        )
+        _, decision = self.weigh(stored, content[0], fresh=fresh)
         if decision.ask_model:
-            if self._store.calls.under_way(stored.signature):
-                raise Retryable("the model is being asked about the same error", after=SAME_AGAIN)
             return go(decision.reason, ask_model=True)
         self._store.verdicts.add(
             issue_id,
@@ -125,6 +113,20 @@ class TriageSteps:
             reason=decision.reason,
         )
         return go(decision.reason)
+
+    def weigh(self, stored: StoredIssue, digest: Digest, *, fresh: bool = False) -> tuple[Verdict, Decision]:
+        """The offline verdict, and what is decided with all that is known."""
+        offline = classify(digest, self._services.rules)
+        known = learn(self._store, stored, fresh=fresh)
+        seen = known.own if known.correction is not None else None
+        return offline, decide(
+            seen or offline,
+            correction=known.correction,
+            before=known.before,
+            own=known.own,
+            model=self._services.model is not None,
+            always_model=self._services.settings.triage_mode is TriageMode.MODEL,
+        )
 
     @guarded
     def plan(self, job_id: int, issue_id: str) -> Outcome:

@@ -8,13 +8,18 @@ from datetime import timedelta
 
 from dbos import DBOS
 
+from app.core.classify import Decision
+from app.core.digest import Digest
 from app.core.intake import Intent, Kind
+from app.core.verdict import Verdict
 from app.services import Services
 from app.settings import WriteMode
+from app.store.issues import StoredIssue
 from app.store.work import GAVE_UP
 
 from .chores import Chores, all_chores
-from .engine import Body, JobEngine, enqueue, run_step
+from .dispatch import ASKING
+from .engine import POLL, Body, JobEngine, enqueue, run_step
 from .model_steps import ModelSteps
 from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
 from .people import PeopleSteps
@@ -24,8 +29,11 @@ from .write_steps import WriteSteps
 Step = Callable[[int, str], Outcome]
 ASK = "ask"
 MODEL_QUEUE = "model"
-MODEL_CONCURRENCY = 32
-"""Calls at a time in each worker: a call waits for the network, not for a processor."""
+BESIDE = 16
+"""Jobs of the model queue in each worker beside those whose call is out: they come from or go to writing."""
+
+IDLE_POLL = 5.0
+"""Seconds between looks at the model's queue where no model is configured."""
 
 MARGIN = 0.9
 """Share of the provider's calls a minute that we use: starts jitter."""
@@ -39,6 +47,10 @@ GIVE_UP = timedelta(days=7)
 MAX_CRASHES = 5
 
 
+OURS = frozenset({"plan", "plan_answer", "teach", "close", "hand_on"})
+"""Steps that change nothing in Sentry: at the end of a job they need no checkpoint of their own."""
+
+
 class Workflows:
     """The bodies that the engine registers with DBOS."""
 
@@ -48,12 +60,13 @@ class Workflows:
         self._read = TriageSteps(services)
         self._write = WriteSteps(services)
         self._people = PeopleSteps(services, self._read)
+        self._model = ModelSteps(services, self._weigh)
 
     def bodies(self) -> Mapping[str, Body]:
         """By the name under which DBOS knows them: the kinds of work, and ``ask``."""
         bodies: dict[str, Body] = {kind.value: self._way(kind) for kind in self._first()}
-        if self._services.model is not None:
-            bodies[ASK] = self.ask(ModelSteps(self._services, self._services.model))
+        # Also where no model is configured: jobs of a time when there was one may be left.
+        bodies[ASK] = self.ask()
         return bodies
 
     def _first(self) -> Mapping[Kind, Sequence[Step]]:
@@ -85,37 +98,41 @@ class Workflows:
         """The workflow of one kind of work."""
 
         def way(job_id: int, subject: str) -> str:
-            decided = self._run(self._first()[kind], job_id, subject)
-            if decided.get("ask_model"):
-                return self._hand_to_model(job_id, subject)
-            if decided["next"] == GO:
-                decided = self._run(self._rest(kind), job_id, subject)
-            return self._settle(job_id, subject, decided)
+            asking = f"{DBOS.workflow_id}{ASKING}"
+            outcome = run_step("look", self._look(kind, asking), job_id, subject)
+            if outcome.get("ask_model"):
+                enqueue(ASK, asking, MODEL_QUEUE, job_id, subject)
+                return "asking"
+            return self._end(self._rest(kind), job_id, subject, outcome)
 
         return way
 
-    def ask(self, model: ModelSteps) -> Body:
+    def _look(self, kind: Kind, asking: str) -> Step:
+        """Everything until there is a verdict or the job is in the model's line, under one checkpoint."""
+        workflow_id, first = DBOS.workflow_id or "", self._first()[kind]
+
+        def look(job_id: int, subject: str) -> Outcome:
+            outcome = run_through(first, job_id, subject)
+            if outcome.get("ask_model"):
+                return self._model.line_up(job_id, subject, workflow_id, asking)
+            return outcome
+
+        return look
+
+    def ask(self) -> Body:
         """Ask the model and go on as the row's kind does. It has a queue of its own, which counts the calls a
         minute over all workers; a model that is slow holds nobody else up."""
 
         def ask(job_id: int, subject: str) -> str:
             job = self._store.work.get(job_id)  # its kind never changes: a replay takes the same way
             rest = self._rest(job.kind if job is not None else Kind.TRIAGE)
-            return self._settle(job_id, subject, self._run((model.ask, *rest), job_id, subject))
+            outcome = run_step("ask", self._model.ask, job_id, subject)
+            return self._end(rest, job_id, subject, outcome)
 
         return ask
 
-    def _hand_to_model(self, job_id: int, issue_id: str) -> str:
-        workflow_id = DBOS.workflow_id or ""
-        asking = f"{workflow_id}:{ASK}"
-
-        def hand_over() -> Outcome:
-            self._store.work.hand_over(job_id, workflow_id, asking)
-            return done("asking")
-
-        run_step("hand_over", hand_over)
-        enqueue(ASK, asking, MODEL_QUEUE, job_id, issue_id)
-        return "asking"
+    def _weigh(self, job_id: int, issue: StoredIssue, digest: Digest) -> tuple[Verdict, Decision]:
+        return self._read.weigh(issue, digest, fresh=self._people.wants_anew(job_id))
 
     def _writes(self) -> Sequence[Step]:
         write = self._write
@@ -133,20 +150,23 @@ class Workflows:
     def _all_writes(self, plan: Step, tags: Step, *after: Step) -> Sequence[Step]:
         return (plan, self._write.fields, self._write.annotation, self._write.comment, tags, *after)
 
-    def _run(self, steps: Sequence[Step], job_id: int, subject: str) -> Outcome:
-        outcome = done("triaged")
-        for step in steps:
+    def _end(self, steps: Sequence[Step], job_id: int, subject: str, outcome: Outcome) -> str:
+        """The writes, each with a checkpoint of its own; what comes after them ends together with the row."""
+        writes, after = split(steps)
+        for step in writes if outcome["next"] == GO else ():
             outcome = run_step(step.__name__, step, job_id, subject)
             if outcome["next"] != GO:
                 break
-        return outcome
-
-    def _settle(self, job_id: int, subject: str, outcome: Outcome) -> str:
-        """The last step of all: the row of work says how it ended, or when it is tried again."""
         workflow_id = DBOS.workflow_id or ""
-        return run_step("settle", self._settled, job_id, subject, workflow_id, outcome).get("result", "")
+
+        def settle() -> Outcome:
+            ended = run_through(after, job_id, subject) if after and outcome["next"] == GO else outcome
+            return self._settled(job_id, subject, workflow_id, ended)
+
+        return run_step("settle", settle).get("result", "")
 
     def _settled(self, job_id: int, subject: str, workflow_id: str, outcome: Outcome) -> Outcome:
+        """The last step of all: the row of work says how it ended, or when it is tried again."""
         work, reason = self._store.work, outcome.get("reason", "")
         job = work.get(job_id)
         if job is None:
@@ -185,6 +205,22 @@ class Workflows:
         self._store.work.add(intent, dedupe=f"moved:{subject}:{survivor}")
 
 
+def run_through(steps: Sequence[Step], job_id: int, subject: str) -> Outcome:
+    """One after the other, until one says that it does not go on."""
+    outcome = done("triaged")
+    for step in steps:
+        outcome = step(job_id, subject)
+        if outcome["next"] != GO:
+            break
+    return outcome
+
+
+def split(steps: Sequence[Step]) -> tuple[Sequence[Step], Sequence[Step]]:
+    """Up to the last one that writes into Sentry, and what follows it."""
+    last = max((at for at, step in enumerate(steps, 1) if step.__name__ not in OURS), default=0)
+    return steps[:last], steps[last:]
+
+
 def wait_before(attempts: int, asked: float | None) -> float:
     """Seconds until the next attempt: what the other side asked for, else doubling, with jitter."""
     if asked is not None:
@@ -203,8 +239,9 @@ def build_engine(services: Services, *, executor_id: str | None = None) -> JobEn
         queues={
             "jobs": {"worker_concurrency": concurrency},
             MODEL_QUEUE: {
-                "worker_concurrency": MODEL_CONCURRENCY,
+                "worker_concurrency": services.settings.triage_model_concurrency + BESIDE,
                 "limiter": {"limit": calls, "period": 60.0},
+                "polling_interval_sec": POLL if services.model else IDLE_POLL,
             },
         },
         executor_id=executor_id,

@@ -14,10 +14,12 @@ from .calls import ModelCallRepository
 from .corrections import CorrectionRepository
 from .engine import make_engine
 from .facts import FactRepository
-from .issues import IssueRepository, VerdictRepository
+from .issues import IssueRepository
 from .reports import Reports
+from .same_error import SameErrorRepository
 from .totals import TotalsRepository
 from .vault import Vault, vault_for
+from .verdicts import VerdictRepository
 from .vitals import Vitals
 from .work import WorkRepository
 from .workers import WorkerRepository
@@ -39,6 +41,7 @@ class Store:
         self.writes = WriteLog(engine, vault, clock)
         self.annotations = AnnotationRepository(engine, clock)
         self.calls = ModelCallRepository(engine, clock)
+        self.same = SameErrorRepository(engine, clock)
         self.corrections = CorrectionRepository(engine, clock)
         self.workers = WorkerRepository(engine, clock)
         self.facts = FactRepository(engine, clock)

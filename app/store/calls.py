@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, case, func, insert, select, update
 
 from app.core.budget import Ceilings, Ledger
 
@@ -19,8 +18,7 @@ from .tables import model_calls
 Clock = Callable[[], datetime]
 
 ASKING = "asking"
-LONGEST_CALL = timedelta(seconds=60)
-"""A call that is not back after so long has died with its worker."""
+LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +44,17 @@ class ModelCallRepository:
     def reserve(
         self, issue_id: str, signature: str, model: str, *, estimate: float, ceilings: Ceilings
     ) -> tuple[int | None, str]:
-        """Put a call of about ``estimate`` dollars into the ledger: its row, or none and why not.
+        """Put a call of at most ``estimate`` dollars into the ledger: its row, or none and why not.
 
         The row is inserted before the sums are read: of two workers at the ceiling, one at the most passes.
+        A call that an earlier attempt left open died with its worker; its price stays, it may have been made.
         """
         with self._engine.begin() as connection:
+            connection.execute(
+                update(model_calls)
+                .where(model_calls.c.issue_id == issue_id, model_calls.c.result == ASKING)
+                .values(result=LOST)
+            )
             row_id = connection.execute(
                 insert(model_calls).values(
                     issue_id=issue_id,
@@ -67,7 +71,7 @@ class ModelCallRepository:
         allowed, reason = without.may_spend(estimate, ceilings)
         if allowed:
             return number, reason
-        self.finish(number, CallResult("over_budget"))
+        self.cancel(number)
         return None, reason
 
     def finish(self, number: int, result: CallResult) -> None:
@@ -90,26 +94,13 @@ class ModelCallRepository:
     def ledger(self) -> Ledger:
         """Dollars of today and of this calendar month (UTC), calls under way included."""
         midnight = self._clock().replace(hour=0, minute=0, second=0, microsecond=0)
+        of_today = case((model_calls.c.at >= midnight, model_calls.c.cost_usd), else_=0.0)
+        query = select(
+            func.coalesce(func.sum(of_today), 0.0), func.coalesce(func.sum(model_calls.c.cost_usd), 0.0)
+        ).where(model_calls.c.at >= midnight.replace(day=1))
         with self._engine.connect() as connection:
-            day, month = (
-                float(connection.execute(self._spent(since)).scalar_one())
-                for since in (midnight, midnight.replace(day=1))
-            )
-        return Ledger(today=day, month=month)
-
-    def under_way(self, signature: str, *, before: int | None = None) -> bool:
-        """True while another call about the same signature is not back yet; ``before``: only older rows."""
-        if not signature:
-            return False
-        query = select(model_calls.c.id).where(
-            model_calls.c.signature == signature,
-            model_calls.c.result == ASKING,
-            model_calls.c.at > self._clock() - LONGEST_CALL,
-        )
-        if before is not None:
-            query = query.where(model_calls.c.id < before)
-        with self._engine.connect() as connection:
-            return connection.execute(query.limit(1)).first() is not None
+            today, month = connection.execute(query).one()
+        return Ledger(today=float(today), month=float(month))
 
     def cancel(self, number: int) -> None:
         """The call was not made after all."""
@@ -124,6 +115,3 @@ class ModelCallRepository:
         with self._engine.connect() as connection:
             count, mean = connection.execute(query).one()
         return int(count), float(mean or 0.0)
-
-    def _spent(self, since: datetime) -> Any:
-        return select(func.coalesce(func.sum(model_calls.c.cost_usd), 0.0)).where(model_calls.c.at >= since)

@@ -50,6 +50,27 @@ class FactRepository:
         except IntegrityError:
             return False
 
+    def change(self, key: str, change: Callable[[Any], Any]) -> Any:
+        """Replace the value by what ``change`` makes of it (``None``: none yet); answers the new one.
+
+        The row is locked in between, so that of two workers who count up, both are counted.
+        """
+        mine = facts.c.key == key
+        while True:
+            with self._engine.begin() as connection:
+                touched = update(facts).where(mine).values(updated_at=self._clock())
+                if connection.execute(touched).rowcount:
+                    value = change(connection.execute(select(facts.c.value).where(mine)).scalar())
+                    connection.execute(update(facts).where(mine).values(value=value))
+                    return value
+            try:
+                with self._engine.begin() as connection:
+                    value = change(None)
+                    connection.execute(insert(facts).values(key=key, value=value, updated_at=self._clock()))
+                    return value
+            except IntegrityError:  # another process put it between the two: change that one
+                continue
+
     def put(self, key: str, value: Any) -> None:
         values = {"value": value, "updated_at": self._clock()}
         with self._engine.begin() as connection:

@@ -6,20 +6,18 @@ A row is ``queued`` until its time comes, ``running`` while a durable workflow h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Row, case, func, or_, select, update
+from sqlalchemy import Engine, case, or_, select, update
 
 from app.core.intake import Intent, Kind
 
 from .group_commit import GroupInsert
 from .tables import work
 from .vault import Vault
-
-Clock = Callable[[], datetime]
+from .work_queries import GAVE_UP, Clock, Job, WorkQueries, job_of
 
 FRESH = (
     "kind",
@@ -38,28 +36,8 @@ FRESH = (
 LATER = 1
 """Rank of what nobody waits for (``backfill``): it is done when nothing of rank 0 is due."""
 
-GAVE_UP = "gave_up"
 
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One row of work."""
-
-    id: int
-    kind: Kind
-    subject: str
-    trigger: str
-    attempts: int
-    state: str
-    created_at: datetime
-    due_at: datetime
-    workflow_id: str | None = None
-    outcome: str | None = None
-    reason: str | None = None
-    rank: int = 0
-
-
-class WorkRepository:
+class WorkRepository(WorkQueries):
     """The ``work`` table."""
 
     def __init__(self, engine: Engine, vault: Vault, clock: Clock) -> None:
@@ -92,13 +70,13 @@ class WorkRepository:
     def get(self, job_id: int) -> Job | None:
         with self._engine.connect() as connection:
             row = connection.execute(select(work).where(work.c.id == job_id)).first()
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def find(self, dedupe: str) -> Job | None:
         """The row stored under a de-duplication key."""
         with self._engine.connect() as connection:
             row = connection.execute(select(work).where(work.c.dedupe == dedupe[:64])).first()
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def payload(self, job_id: int) -> Any:
         with self._engine.connect() as connection:
@@ -111,13 +89,14 @@ class WorkRepository:
         with self._engine.begin() as connection:
             connection.execute(update(work).where(work.c.id == job_id).values(values))
 
-    def due(self, limit: int = 100) -> list[Job]:
+    def due(self, limit: int = 100, kinds: Collection[Kind] = tuple(Kind)) -> list[Job]:
         """Rows whose time has come and whose subject has nothing running, one a subject: by rank, then the
         oldest first."""
         busy = select(work.c.subject).where(work.c.state == "running")
         query = (
             select(work)
             .where(work.c.state == "queued", work.c.due_at <= self._clock(), work.c.subject.not_in(busy))
+            .where(work.c.kind.in_([kind.value for kind in kinds]))
             # Somebody waits for the answer to a relayed event.
             .order_by(case((work.c.kind == Kind.RELAY.value, -1), else_=work.c.rank), work.c.id)
             .limit(limit)
@@ -126,7 +105,7 @@ class WorkRepository:
             rows = connection.execute(query).all()
         first: dict[str, Job] = {}
         for row in rows:
-            first.setdefault(row.subject, _job(row))
+            first.setdefault(row.subject, job_of(row))
         return list(first.values())
 
     def claim(self, job: Job, workflow_id: str) -> bool:
@@ -216,64 +195,6 @@ class WorkRepository:
             )
         return result.rowcount == 1
 
-    def running_since_before(self, seconds: float) -> list[Job]:
-        """Rows that have been running for at least so many seconds."""
-        since = self._clock() - timedelta(seconds=seconds)
-        query = select(work).where(work.c.state == "running", work.c.started_at <= since)
-        with self._engine.connect() as connection:
-            return [_job(row) for row in connection.execute(query).all()]
-
-    def newest(self, subjects: Sequence[str]) -> dict[str, Job]:
-        """The newest row of each of ``subjects`` that has any."""
-        if not subjects:
-            return {}
-        last = select(func.max(work.c.id)).where(work.c.subject.in_(subjects)).group_by(work.c.subject)
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(work).where(work.c.id.in_(last))).all()
-        return {row.subject: _job(row) for row in rows}
-
-    def progress(self, prefix: str) -> dict[str, int]:
-        """Rows by state whose key begins so."""
-        query = select(work.c.state, func.count()).where(work.c.dedupe.startswith(prefix, autoescape=True))
-        with self._engine.connect() as connection:
-            return {state: count for state, count in connection.execute(query.group_by(work.c.state)).all()}
-
-    def gave_up(self, since: datetime, limit: int = 500) -> list[Job]:
-        """Rows that failed since then only because Sentry did not answer for too long."""
-        query = (
-            select(work)
-            .where(work.c.state == "failed", work.c.outcome == GAVE_UP, work.c.finished_at >= since)
-            .order_by(work.c.id)
-            .limit(limit)
-        )
-        with self._engine.connect() as connection:
-            return [_job(row) for row in connection.execute(query).all()]
-
-    def count(self, state: str) -> int:
-        query = select(func.count()).select_from(work).where(work.c.state == state)
-        with self._engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
-
-    def counts(self) -> dict[str, int]:
-        """Rows by state."""
-        query = select(work.c.state, func.count()).group_by(work.c.state)
-        with self._engine.connect() as connection:
-            return {state: count for state, count in connection.execute(query).all()}
-
-    def oldest_due(self) -> datetime | None:
-        """When the oldest waiting row became due."""
-        query = select(func.min(work.c.due_at)).where(
-            work.c.state == "queued", work.c.due_at <= self._clock()
-        )
-        with self._engine.connect() as connection:
-            value = connection.execute(query).scalar()
-        return value if isinstance(value, datetime) else None
-
-    def recent(self, states: Sequence[str], limit: int = 100) -> list[Job]:
-        query = select(work).where(work.c.state.in_(states)).order_by(work.c.id.desc()).limit(limit)
-        with self._engine.connect() as connection:
-            return [_job(row) for row in connection.execute(query).all()]
-
     def purge(self, before: datetime) -> int:
         """Delete finished rows older than ``before``; answers how many."""
         query = work.delete().where(
@@ -284,18 +205,4 @@ class WorkRepository:
             return connection.execute(query).rowcount
 
 
-def _job(row: Row[Any]) -> Job:
-    return Job(
-        id=row.id,
-        kind=Kind(row.kind),
-        subject=row.subject,
-        trigger=row.trigger,
-        attempts=row.attempts,
-        state=row.state,
-        created_at=row.created_at,
-        due_at=row.due_at,
-        workflow_id=row.workflow_id,
-        outcome=row.outcome,
-        reason=row.reason,
-        rank=row.rank,
-    )
+__all__ = ["GAVE_UP", "LATER", "Job", "WorkRepository"]
