@@ -39,7 +39,7 @@ def verdict_of(number: int, **changes: Any) -> Verdict:
         "root_cause": f"{name}: the cause of number {number}",
         "suggested_fix": "Check that the server is up and that its address is right.",
         "requires_immediate_action": severity is Severity.CRITICAL,
-        "confidence": (0.95, 0.72, 0.88, 0.41, 0.99)[number % 5],
+        "confidence": (0.95, 0.87, 0.93, 0.41, 0.99)[number % 5],
         "source": Source.OFFLINE,
         "evidence": (Evidence(id="exception:0.type", seen=name, says=f"{name} is of this kind", weight=2.5),),
     }

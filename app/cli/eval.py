@@ -21,7 +21,7 @@ from app.core.score import Item, Outcome, Prediction, Predictor, Predictors, rep
 from app.errors import TriageError
 from app.models import ADAPTERS
 
-from .model_predictor import AT_ONCE, model_predictor
+from ._model_predictor import AT_ONCE, model_predictor
 
 predictors = Predictors()
 """The models ``--model`` may name. ``predictors.register("openai", factory)`` adds one; a factory gets the

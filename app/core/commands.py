@@ -1,8 +1,8 @@
 """What people type below an issue: ``/triage category=Database severity=high``, ``/triage wrong``, …
 
 A command stands at the start of a line of its own; quotations, code and e-mail replies are nobody's command.
-The last word for a field counts, and a value counts more than ``wrong``, ``again`` and ``help``. One line that
-cannot be read makes the whole comment unread. Help and documentation come from the tables below.
+The last word for a field counts, and a value counts more than ``wrong``, ``again`` and ``help``. One line
+that cannot be read makes the whole comment unread. Help and documentation come from the tables below.
 """
 
 from __future__ import annotations
