@@ -94,6 +94,7 @@ def _explain(console: Console, demo: Demo, ended: bool) -> None:
     if not ended:
         console.print("Not everything was triaged: see the list.", style="bold")
     console.print(f"Issue list:  {demo.url}", soft_wrap=True)
+    console.print(f"Dashboard:   {demo.app_url}/  (token: {demo.dashboard_token})", soft_wrap=True)
     console.print(f"Filtered:    {demo.url}?query=triage.category:Database", soft_wrap=True)
 
 

@@ -20,6 +20,7 @@ from app.errors import UserError
 from app.jobs.workflows import build_engine
 from app.sandbox import MemberSpec, ProjectSpec, SandboxSentry
 from app.sandbox.server import SandboxServer
+from app.sentry.install import manifest
 from app.services import build_services
 from app.settings import Settings, fixed_settings
 from app.store import Store, open_store
@@ -59,6 +60,9 @@ class Demo:
     """A running demo. ``started``: issue title → when its error was raised (monotonic seconds)."""
 
     sandbox: SandboxServer
+    app_url: str
+    """The app's own dashboard, which ``dashboard_token`` opens."""
+    dashboard_token: str
     expected: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
@@ -93,11 +97,19 @@ def triaged(issue: Mapping[str, Any]) -> bool:
 def running(folder: Path) -> Iterator[Demo]:
     """Start everything on free ports of the loopback address; ``folder`` takes the databases."""
     with ExitStack() as stack:
+        described = manifest()
         sentry = SandboxSentry(
-            org="acme", projects=PROJECTS, members=MEMBERS, teams=TEAMS, client_secret=secrets.token_hex(32)
+            org="acme",
+            projects=PROJECTS,
+            members=MEMBERS,
+            teams=TEAMS,
+            client_secret=secrets.token_hex(32),
+            events=described["events"],
+            schema=described["schema"],
         )
         sandbox = SandboxServer(sentry)
-        settings = _settings(sandbox, folder)
+        dashboard_token = secrets.token_urlsafe(12)
+        settings = _settings(sandbox, folder, dashboard_token)
         store = open_store(settings)
         stack.callback(store.close)
         migrate(store.engine)
@@ -108,10 +120,10 @@ def running(folder: Path) -> Iterator[Demo]:
         engine = build_engine(build_services(settings, store=store, policy=POLICY))
         engine.launch()
         stack.callback(engine.stop)
-        yield Demo(sandbox)
+        yield Demo(sandbox, app_url, dashboard_token)
 
 
-def _settings(sandbox: SandboxServer, folder: Path) -> Settings:
+def _settings(sandbox: SandboxServer, folder: Path, dashboard_token: str) -> Settings:
     """Only what the demo says: nothing of the machine's environment reaches it."""
     return fixed_settings(
         sentry_url=sandbox.url,
@@ -119,6 +131,7 @@ def _settings(sandbox: SandboxServer, folder: Path) -> Settings:
         sentry_auth_token=sandbox.sandbox.token,
         sentry_client_secret=sandbox.sandbox.client_secret,
         database_url=f"sqlite:///{folder / 'triage.db'}",
+        triage_dashboard_token=dashboard_token,
         log_level="ERROR",
     )
 
