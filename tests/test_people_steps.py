@@ -234,6 +234,8 @@ def test_again_asks_the_model_once_and_a_persons_word_elsewhere_comes_before_its
     job = store.work.find("again")
     assert job is not None
     assert people.decide_again(job.id, "1").get("ask_model")
+    assert people.wants_anew(job.id), "when its turn comes, its old answer is not taken"
+    people.plan_answer(job.id, "1")
     assert not people.decide_again(job.id, "1").get("ask_model"), "the next attempt asks no more"
 
     same = error(0) | {"fingerprint": ["elsewhere"]}
