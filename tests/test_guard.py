@@ -128,6 +128,6 @@ def test_no_answer_falls_more_than_two_steps(
     asked: Severity, ours: Severity, sure: float, cited: list[str]
 ) -> None:
     verdict, _ = guard(_answer(severity=asked, evidence=tuple(cited)), _offline(sure, ours), SEEN)
-    allowed = 2 if sure < 0.6 else 1
+    allowed = 2 if _offline(sure, ours).abstained else 1
     assert verdict.severity.rank <= max(asked.rank if asked.rank <= ours.rank else 0, ours.rank + allowed)
     assert verdict.severity.rank - ours.rank <= allowed
