@@ -55,6 +55,8 @@ class Live:
             "PORT": str(self.port),
             "WEB_CONCURRENCY": "2",
             "TRIAGE_PUBLIC_URL": self.url,
+            # Off, so that a webhook that went missing is noticed rather than made up for.
+            "TRIAGE_RECONCILE_SECONDS": "0",
             **more,
         }
         sandbox.sandbox.app.webhook_url = f"{self.url}/webhooks/sentry"
