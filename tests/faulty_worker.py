@@ -18,7 +18,7 @@ from app.jobs import engine, workflows
 from app.jobs.outcome import Outcome
 from app.sentry import api, errors
 
-STEPS = ("read", "decide", "plan", "fields", "annotation", "comment", "tags", "close", "settle")
+STEPS = ("look", "plan", "fields", "annotation", "comment", "tags", "settle")
 POINTS = [(step, when) for step in STEPS for when in ("before", "after")]
 
 
