@@ -16,6 +16,7 @@ from app.services import build_services
 from app.settings import Settings, load_settings
 from app.store import open_store
 from app.store.engine import migrate
+from app.web import serving
 
 
 class OneProcess(BaseApplication):
@@ -34,12 +35,12 @@ class OneProcess(BaseApplication):
         options: dict[str, Any] = {
             "bind": f"{self._settings.host}:{self._settings.port}",
             "workers": 1,
-            "worker_class": "app.web.gunicorn_worker.PatientWorker",
-            "logger_class": "app.web.gunicorn_worker.OurLogger",
-            "threads": 16,
-            "timeout": 60,
-            "graceful_timeout": 35,
-            "forwarder_headers": "SCRIPT_NAME,PATH_INFO,SENTRY_SIGNATURE",
+            "worker_class": serving.WORKER_CLASS,
+            "logger_class": serving.LOGGER_CLASS,
+            "threads": serving.THREADS,
+            "timeout": serving.TIMEOUT,
+            "graceful_timeout": serving.GRACEFUL_TIMEOUT,
+            "forwarder_headers": serving.FORWARDER_HEADERS,
             "loglevel": "warning",
             "post_worker_init": lambda _worker: self._launch(),
             "worker_exit": lambda _server, _worker: self._stop(),

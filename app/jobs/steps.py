@@ -55,7 +55,7 @@ class TriageSteps:
         event = self._services.client.event(issue.id) or _from_metadata(issue)
         self._keep(issue, event)
         observe(self._store, issue)
-        if issue.id != issue_id:
+        if issue.moved_from(issue_id):
             return done("moved", f"the issue was merged into {issue.id}")
         return go()
 

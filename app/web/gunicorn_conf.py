@@ -10,27 +10,26 @@ import tempfile
 from typing import Any
 
 from app.settings import load_settings
+from app.web import serving
 
 _settings = load_settings()
 _counts = tempfile.mkdtemp(prefix="sentry-triage-metrics-")
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "app.web.gunicorn_worker.PatientWorker"
-threads = 16
+worker_class = serving.WORKER_CLASS
+threads = serving.THREADS
 worker_connections = 1000
-timeout = 60
-graceful_timeout = 35
+timeout = serving.TIMEOUT
+graceful_timeout = serving.GRACEFUL_TIMEOUT
 keepalive = 5
 max_requests = 0
 preload_app = False
-# A relay may send its signature as `sentry_signature`; gunicorn drops other names with underscores, which
-# could be taken for their twins with dashes. Peers that may: FORWARDED_ALLOW_IPS, this machine by default.
-forwarder_headers = "SCRIPT_NAME,PATH_INFO,SENTRY_SIGNATURE"
+forwarder_headers = serving.FORWARDER_HEADERS
 accesslog = None
 errorlog = "-"
 loglevel = _settings.log_level.lower()
-logger_class = "app.web.gunicorn_worker.OurLogger"
+logger_class = serving.LOGGER_CLASS
 # Set before the web processes start, because prometheus_client reads it when it is imported.
 raw_env = [f"PROMETHEUS_MULTIPROC_DIR={_counts}"]
 
