@@ -22,7 +22,7 @@ from app.errors import Permanent, Retryable
 from app.models.ask import Asked, Failed, ask
 from app.models.base import CallFault
 from app.services import Services
-from app.store.calls import CallResult
+from app.store.calls import OK, CallResult
 from app.store.issues import StoredIssue
 
 from .model_line import ModelLine
@@ -30,6 +30,8 @@ from .outcome import Outcome, go, guarded
 
 SAME_AGAIN = 2.0
 """Seconds until an issue looks again whether the model has answered about the same error, at first."""
+
+ONE_QUESTION = "this job has asked the model already: the verdict of it stands"
 
 SAME_ERROR = "the model is being asked about the same error"
 
@@ -67,6 +69,8 @@ class ModelSteps:
         issue = self._store.issues.get(issue_id)
         if issue is None or self._line is None:
             raise Permanent("There is nothing to ask or nobody to ask any more.")
+        if self._asked_already(job_id, issue):
+            return go(ONE_QUESTION)
         why, pause = self._line.private(issue), None
         if not why:
             why, pause = self._line.closed()
@@ -90,6 +94,8 @@ class ModelSteps:
         offline, decision = self._weigh(job_id, issue, digest)
         if not decision.ask_model or self._line is None:
             return self._keep(issue, decision.verdict, decision.reason)
+        if self._asked_already(job_id, issue):
+            return go(ONE_QUESTION)
         why = self._line.private(issue)
         if why:
             return self._keep_offline(job_id, issue, offline, why)
@@ -186,6 +192,21 @@ class ModelSteps:
         )
         return Question(job_id, issue, offline, prompt, len(removals))
 
+    def _asked_already(self, job_id: int, issue: StoredIssue) -> bool:
+        """True where this job has had its answer, or has failed to get one, and the verdict of it is kept.
+
+        A job is done again from the start where a write has to wait; that is no reason to pay twice.
+        """
+        call = self._store.calls.ended(issue.issue_id)
+        if call is None:
+            return False
+        at, result = call
+        job, latest = self._store.work.get(job_id), self._store.verdicts.latest(issue.issue_id)
+        if job is None or at < job.created_at or latest is None or latest.signature != issue.signature:
+            return False
+        # A worker may have died with a good answer in its hand: that one is asked for again.
+        return result != OK or latest.created_at >= at
+
     def _digest(self, issue_id: str) -> Digest:
         content = self._store.issues.content(issue_id)
         if content is None:
@@ -211,7 +232,7 @@ def _booked(result: Asked | Failed, seconds: float, most: float) -> CallResult:
     if isinstance(result, Failed) and result.fault is CallFault.TIMEOUT:
         cost = max(cost, most)
     return CallResult(
-        result="ok" if isinstance(result, Asked) else str(result.fault.value),
+        result=OK if isinstance(result, Asked) else str(result.fault.value),
         answered_by=result.model if isinstance(result, Asked) else "",
         tokens_in=spent.usage.input,
         tokens_cached=spent.usage.cached,

@@ -19,6 +19,7 @@ Clock = Callable[[], datetime]
 
 ASKING = "asking"
 LOST = "lost"
+OK = "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,17 @@ class ModelCallRepository:
                 )
             )
 
+    def ended(self, issue_id: str) -> tuple[datetime, str] | None:
+        """When the newest call about an issue that came back was made, and its result."""
+        query = (
+            select(model_calls.c.at, model_calls.c.result)
+            .where(model_calls.c.issue_id == issue_id, model_calls.c.result.not_in((ASKING, LOST)))
+            .order_by(model_calls.c.id.desc())
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query.limit(1)).first()
+        return None if row is None else (row.at, row.result)
+
     def ledger(self) -> Ledger:
         """Dollars of today and of this calendar month (UTC), calls under way included."""
         midnight = self._clock().replace(hour=0, minute=0, second=0, microsecond=0)
@@ -110,7 +122,7 @@ class ModelCallRepository:
     def mean_usd(self, since: datetime) -> tuple[int, float]:
         """How many calls were answered since then, and their mean price in dollars."""
         query = select(func.count(), func.avg(model_calls.c.cost_usd)).where(
-            model_calls.c.result == "ok", model_calls.c.at >= since
+            model_calls.c.result == OK, model_calls.c.at >= since
         )
         with self._engine.connect() as connection:
             count, mean = connection.execute(query).one()

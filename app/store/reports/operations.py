@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, and_, func, select
 
+from app.store.calls import OK
 from app.store.tables import issues, model_calls, verdicts, work, workers, writes
 
 SAMPLE = 5000
@@ -87,7 +88,7 @@ class OperationsReport:
     def spend(self, since: datetime) -> Spend:
         query = select(
             func.count(),
-            func.count().filter(model_calls.c.result != "ok"),
+            func.count().filter(model_calls.c.result != OK),
             func.coalesce(func.sum(model_calls.c.tokens_in + model_calls.c.tokens_out), 0),
             func.coalesce(func.sum(model_calls.c.cost_usd), 0.0),
         ).where(model_calls.c.at >= since)
