@@ -75,7 +75,9 @@ def tags() -> Iterator[str]:
 
 @generates("cli", "cli.md")
 def commands() -> Iterator[str]:
-    context = click.Context(cli, info_name="sentry-triage", terminal_width=100, max_content_width=100)
+    size = {"terminal_width": 100, "max_content_width": 100}
+    # With the group's own settings, as it runs: click keeps the help option that the first context made.
+    context = click.Context(cli, info_name="sentry-triage", **cli.context_settings, **size)
     for name in ("", *cli.list_commands(context)):
         command = cli.get_command(context, name) if name else cli
         assert command is not None
