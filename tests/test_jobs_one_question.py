@@ -1,4 +1,4 @@
-"""A job pays for one question: what makes it begin again (a write that must wait, a worker's death) asks none."""
+"""A job pays for one question: what makes it begin again (a write that waits, a worker's death) asks none."""
 
 from __future__ import annotations
 
