@@ -89,6 +89,15 @@ def test_a_job_that_begins_again_asks_no_second_time(
     assert [found.verdict.source for found in history] == [source]
 
 
+def test_what_was_kept_from_the_model_is_counted_once_it_was_asked(asked: Rig) -> None:
+    asked.services.send_to_model = Endpoint(json.dumps(GOOD))
+    issue = asked.capture(tags={"billing": "ann@example.com", "api_key": "hunter2"})
+    _once(Workflows(asked.services), _begin(asked, issue, "first"), issue)
+    counted = asked.store.totals.read()["redactions"]
+    assert counted["email",][1] >= 1
+    assert counted["secret",][1] >= 1
+
+
 def test_the_next_job_of_the_issue_may_ask_again(asked: Rig) -> None:
     asked.services.send_to_model = endpoint = Endpoint("no JSON at all")
     flows, issue = Workflows(asked.services), asked.capture()

@@ -23,7 +23,7 @@ from app.sandbox.server import SandboxServer
 from app.settings import fixed_settings
 from app.store import Store
 from app.store.engine import migrate
-from app.store.tables import model_calls, verdicts, work, writes
+from app.store.tables import model_calls, redactions, verdicts, work, writes
 from app.store.totals import EVERY
 from app.store.vault import Vault
 from app.web.metrics_database import DatabaseCollector
@@ -192,6 +192,7 @@ def fill(store: Store, at: datetime, count: int) -> None:
                     at=at,
                 )
             )
+            connection.execute(insert(redactions).values(call_id=number, kind="email", count=4, at=at))
 
 
 EXPECTED = {
@@ -202,6 +203,7 @@ EXPECTED = {
     "triage_model_tokens_total{model=gpt-6-luna,provider=openai,type=input}": 100,
     "triage_spend_dollars_total{model=gpt-6-luna,provider=openai}": 0.5,
     "triage_model_seconds_sum{model=gpt-6-luna,provider=openai}": 2.0,
+    "triage_redactions_total{kind=email}": 4,
     "triage_job_seconds_sum{stage=waiting}": 2.0,
     "triage_job_seconds_sum{stage=working}": 3.0,
 }
@@ -222,7 +224,7 @@ def test_counters_never_fall_when_old_rows_are_deleted(database_url: str, vault:
         clock.later(EVERY + timedelta(minutes=6))
         scraped(store)
         with store.engine.begin() as connection:
-            for table in (work, verdicts, writes, model_calls):
+            for table in (work, verdicts, writes, model_calls, redactions):
                 connection.execute(delete(table))
         found = scraped(store)
         for name, each in EXPECTED.items():

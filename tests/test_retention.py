@@ -19,7 +19,7 @@ from app.jobs.undo import Undoing
 from app.jobs.workflows import build_engine
 from app.store import Store
 from app.store.engine import migrate
-from app.store.tables import annotation_events, issues, model_calls, verdicts, work, writes
+from app.store.tables import annotation_events, issues, model_calls, redactions, verdicts, work, writes
 from app.store.vault import Vault
 
 from .live import wait_until
@@ -114,8 +114,10 @@ def test_the_ledger_is_kept_for_two_months_at_least(world: Rig) -> None:
         connection.execute(
             model_calls.insert().values(issue_id="1", model="m", result="ok", cost_usd=0.1, at=world.clock())
         )
+        connection.execute(redactions.insert().values(call_id=1, kind="email", count=2, at=world.clock()))
     world.clock.travel(days=45)
     purge(world)
+    assert rows(world, redactions) == 0
     assert rows(world, model_calls) == 1, "the monthly ceiling counts it"
     world.clock.travel(days=20)
     purge(world)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -16,7 +15,7 @@ import click
 
 from app.core.policy import PrivacyLevel
 from app.core.preview import Preview, preview
-from app.core.redact import Removal
+from app.core.redact import Removal, by_kind
 from app.errors import UserError
 
 
@@ -84,9 +83,7 @@ def as_text(shown: Preview) -> str:
     parts += [f"  {name}: {count} values" for name, count in shown.never_read.items()] or [
         "  nothing of the kind"
     ]
-    kinds = Counter({r.kind: 0 for r in shown.secrets_in_event})
-    for removal in shown.secrets_in_event:
-        kinds[removal.kind] += removal.count
+    kinds = by_kind(shown.secrets_in_event)
     if kinds:
         listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         parts += ["", f"The event itself, as Sentry keeps it, holds: {listed}."]

@@ -14,10 +14,10 @@ from typing import Any
 from .digest import Digest, ExceptionInfo, Frame
 from .policy import PrivacyLevel
 from .redact_keys import key_kind
-from .redact_text import PLACEHOLDER, Removal, redact_text
+from .redact_text import PLACEHOLDER, Removal, by_kind, redact_text
 from .signature import normalise_message
 
-__all__ = ["Removal", "redact_digest", "redact_json", "redact_text"]
+__all__ = ["Removal", "by_kind", "redact_digest", "redact_json", "redact_text"]
 
 
 class _Sweep:

@@ -26,6 +26,14 @@ class Removal:
     where: str = ""
 
 
+def by_kind(removals: Iterable[Removal]) -> dict[str, int]:
+    """How many values of each kind were taken out."""
+    counts: Counter[str] = Counter()
+    for removal in removals:
+        counts[removal.kind] += removal.count
+    return dict(counts)
+
+
 _ASSIGNED = re.compile(
     r"(?<![\w.-])(?P<key>[\w.-]{1,128})(?P<mid>\\?[\"']?\]?\s{0,3}(?:=>|:=|=|:(?!:))\s{0,3})"
     r"(?P<value>[bBuUrRfF]{0,2}(?:\\?\"(?:[^\"\\\n]|\\.){0,4096}\\?\"?|\\?'(?:[^'\\\n]|\\.){0,4096}\\?'?)"

@@ -16,7 +16,7 @@ from app.core.classify import Decision
 from app.core.digest import Digest
 from app.core.guard import guard
 from app.core.prompt import Prompt, build_prompt
-from app.core.redact import redact_digest
+from app.core.redact import Removal, by_kind, redact_digest
 from app.core.verdict import Verdict
 from app.errors import Permanent, Retryable
 from app.models.ask import Asked, Failed, ask
@@ -47,7 +47,7 @@ class Question:
     issue: StoredIssue
     offline: Verdict
     prompt: Prompt
-    removed: int
+    removed: tuple[Removal, ...]
 
 
 class ModelSteps:
@@ -132,7 +132,7 @@ class ModelSteps:
             )
             took = time.monotonic() - began
         line.remember(memory)
-        self._store.calls.finish(number, _booked(result, took, most))
+        self._store.calls.finish(number, _booked(result, took, most), by_kind(question.removed))
         self._note_circuit(line, result)
         if isinstance(result, Failed):
             why, later = (
@@ -152,7 +152,7 @@ class ModelSteps:
             "model": name,
             "prompt": question.prompt.version,
             "text": question.prompt.user,
-            "removed": question.removed,
+            "removed": len(question.removed),
         }
         why = f"{name} answered" + (f"; {changed}" if changed else "")
         return self._keep(question.issue, verdict, why, sent=sent)
@@ -190,7 +190,7 @@ class ModelSteps:
             cases=self._services.past_cases(issue, digest, offline.category),
             language=self._services.settings.triage_language,
         )
-        return Question(job_id, issue, offline, prompt, len(removals))
+        return Question(job_id, issue, offline, prompt, removals)
 
     def _asked_already(self, job_id: int, issue: StoredIssue) -> bool:
         """True where this job has had its answer, or has failed to get one, and the verdict of it is kept.

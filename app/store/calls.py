@@ -5,7 +5,7 @@ So the sum of the table is never less than what was spent, also when a worker di
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from sqlalchemy import Engine, case, func, insert, select, update
 
 from app.core.budget import Ceilings, Ledger
 
-from .tables import model_calls
+from .tables import model_calls, redactions
 
 Clock = Callable[[], datetime]
 
@@ -75,8 +75,10 @@ class ModelCallRepository:
         self.cancel(number)
         return None, reason
 
-    def finish(self, number: int, result: CallResult) -> None:
-        """Replace the estimate by what it was."""
+    def finish(self, number: int, result: CallResult, removed: Mapping[str, int]) -> None:
+        """Replace the estimate by what it was. ``removed``: how many values of each kind were not sent."""
+        now = self._clock()
+        gone = [{"call_id": number, "kind": kind, "count": n, "at": now} for kind, n in removed.items()]
         with self._engine.begin() as connection:
             connection.execute(
                 update(model_calls)
@@ -91,6 +93,8 @@ class ModelCallRepository:
                     seconds=result.seconds,
                 )
             )
+            if gone:
+                connection.execute(insert(redactions), gone)
 
     def ended(self, issue_id: str) -> tuple[datetime, str] | None:
         """When the newest call about an issue that came back was made, and its result."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, and_, delete, func, or_, select
 
-from .tables import annotation_events, issues, model_calls, verdicts, work, writes
+from .tables import annotation_events, issues, model_calls, redactions, verdicts, work, writes
 
 AT_ONCE = 500
 
@@ -23,6 +23,7 @@ class Purged:
     writes: int = 0
     annotation_events: int = 0
     model_calls: int = 0
+    redactions: int = 0
 
 
 def purge(engine: Engine, *, before: datetime, ledger_before: datetime) -> Purged:
@@ -39,6 +40,7 @@ def purge(engine: Engine, *, before: datetime, ledger_before: datetime) -> Purge
             if gone
             else 0,
             model_calls=_delete(connection, model_calls, model_calls.c.at < ledger_before),
+            redactions=_delete(connection, redactions, redactions.c.at < before),
         )
 
 

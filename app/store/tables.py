@@ -186,6 +186,16 @@ model_calls = Table(
     Column("at", Moment, nullable=False, index=True),
 )
 
+redactions = Table(
+    "redactions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("call_id", Id, nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+
 workers = Table(
     "workers",
     metadata,

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, extract, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from .tables import facts, model_calls, verdicts, work, writes
+from .tables import facts, model_calls, redactions, verdicts, work, writes
 
 Clock = Callable[[], datetime]
 KEY = "metrics.totals"
@@ -85,6 +85,7 @@ def declared(engine: Engine) -> list[Total]:
             ],
             asked,
         ),
+        Total("redactions", redactions.c.at, [redactions.c.kind], [redactions.c["count"]]),
     ]
 
 

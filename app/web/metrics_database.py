@@ -36,6 +36,7 @@ COUNTERS = (
     CounterOf("triage_writes", "Writes into Sentry by result.", "writes", ["kind", "result"]),
     CounterOf("triage_model_calls", "Questions to a model.", "model_calls", ["provider", "model", "result"]),
     CounterOf("triage_spend_dollars", "Estimated price of the calls.", "model_use", ["provider", "model"], 4),
+    CounterOf("triage_redactions", "Values kept from a model, by kind.", "redactions", ["kind"], 1),
 )
 Values = dict[tuple[str, ...], tuple[float, float]]
 """Count and sum by labels."""
