@@ -26,7 +26,7 @@ _HTTP = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"\b(?:{_SAID})[\"']?[ :=,(>\"'\[]{{0,4}}([1-5]\d\d)(?!\.?\d)",
-        rf"(?<![\d.:])([45]\d\d)[\"']?[\s:,-]{{1,3}}[\"']?(?:{_REASONS})",
+        rf"(?<![\d.:])([45]\d\d)[\"'\])]?[\s:,-]{{1,3}}[\"']?(?:{_REASONS})",
         r"\A\W{0,3}([45]\d\d)(?=\s|\Z|:|\{|,)",
         r"\b(?:errors?|http|status)_?([45]\d\d)\b",
     )

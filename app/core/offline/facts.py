@@ -134,7 +134,7 @@ def look(digest: Digest) -> Facts:
     """Take a digest apart."""
     found = tuple(_item(i, one) for i, one in enumerate(digest.exceptions) if one.type or one.value)
     if not found:
-        text = digest.message or digest.title
+        text = "\n".join(filter(None, (digest.message or digest.title, digest.tags.get("error", ""))))
         found = (Item(-1, "", text, (), digest.frames),)
     return Facts(digest, found)
 

@@ -59,9 +59,49 @@ LANGUAGE_TYPES = frozenset(
         "loaderror",
         "frozenerror",
         "urierror",
+        "nullpointerexception",
+        "illegalstateexception",
+        "illegalargumentexception",
+        "classcastexception",
+        "indexoutofboundsexception",
+        "arrayindexoutofboundsexception",
+        "stringindexoutofboundsexception",
+        "numberformatexception",
+        "unsupportedoperationexception",
+        "concurrentmodificationexception",
+        "nosuchelementexception",
+        "runtimeexception",
+        "arithmeticexception",
+        "outofmemoryerror",
+        "stackoverflowerror",
+        "noclassdeffounderror",
+        "classnotfoundexception",
+        "nosuchmethoderror",
+        "interruptedexception",
+        "kotlinnullpointerexception",
+        "uninitializedpropertyaccessexception",
+        "nullreferenceexception",
+        "argumentexception",
+        "argumentnullexception",
+        "argumentoutofrangeexception",
+        "invalidcastexception",
+        "keynotfoundexception",
+        "indexoutofrangeexception",
+        "formatexception",
+        "objectdisposedexception",
+        "functionclauseerror",
+        "caseclauseerror",
+        "matcherror",
+        "undefinedfunctionerror",
+        "erlangerror",
+        "stateerror",
+        "_typeerror",
     }
 )
 """Types of the languages themselves: raised inside a library they say nothing of that library."""
+
+MODULES_OF_ERRORS = frozenset({"errors", "error", "exceptions", "exception", "exc"})
+"""Where a library keeps its error types: frames are elsewhere in it."""
 
 
 class PhraseIndex:
@@ -99,7 +139,8 @@ class TypeIndex:
             elif pattern.name == "*":
                 self._by_space[pattern.space[-1]].append((pattern, rule))
                 if pattern.space[0] not in COMMON_ROOTS:
-                    parents = frozenset(pattern.space[:-1] or pattern.space)
+                    last = pattern.space[-1] in MODULES_OF_ERRORS
+                    parents = frozenset(pattern.space[:-1] if last else pattern.space)
                     self._by_root[pattern.space[0]].append((parents, rule))
             else:
                 self._by_name[pattern.name].append((pattern, rule))

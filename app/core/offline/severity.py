@@ -97,6 +97,8 @@ def _raised(
         ):
             if now.holds(signal):
                 return Severity.CRITICAL, (*reasons, reason)
+    if now.holds("ended"):
+        return Severity.CRITICAL, (*reasons, "the process ended")
     if category in (Category.VALIDATION, Category.AUTHENTICATION) and now.holds("payment_webhook"):
         return Severity.CRITICAL, (*reasons, "a payment webhook is rejected")
     return severity, reasons

@@ -66,13 +66,15 @@ _REQUEST_STACK = _seek(
 )
 _RECOVERED = _seek(
     r"net/http\.\(\*conn\)\.serve|net/http\.HandlerFunc|net/http\.serverHandler|\bServeHTTP\b|"
-    r"\brecover(?:y|er)?\b|"
+    r"\brecover(?:y|er)?\b|panic serving|"
     r"RecoveryHandler|gin-gonic/gin|labstack/echo|grpc_recovery|go-chi|gofiber",
-    r"tokio\w*[:/]|hyper[:/]|actix|axum|rocket[:/]|tower|catch_unwind|std::panicking::try|rayon",
+    r"tokio\w*[:/]|tokio-runtime-worker|rocket-worker|hyper[:/]|actix|axum|rocket[:/]|tower|"
+    r"catch_unwind|std::panicking::try|rayon",
 )
+_ENDED = _seek(r"\bpanic\b|panicked at|kernel pid terminated|application_start_failure")
 _MOBILE = _seek(
     r"\bandroid[.x]|\bandroidx\.|dalvik|libart|zygoteinit|on a null object reference|\bactivity\b|"
-    r"(?:fragment|viewmodel|activity)\.(?:java|kt)\b|UIApplication|UIKit|\.mm?:|\.swift\b"
+    r"(?:fragment|viewmodel|activity|ContextImpl|ActivityThread|Looper)\.(?:java|kt)\b|UIApplication|UIKit|\.mm?:|\.swift\b"
 )
 _TELEMETRY = _seek(
     r"\b(?:raven|sentry[_-]?sdk|sentry_raven|rollbar|bugsnag|airbrake|honeybadger|newrelic|new_relic|"
@@ -98,7 +100,8 @@ _REMOTE_LINE = _seek(
     r"requests\.|fetch\("
 )
 _HTML = _seek(
-    r"<!doctype|<html|<\?xml|unexpected token '?<|bad gateway|something went wrong|unexpected mimetype"
+    r"<!doctype|<html|<\?xml|unexpected token '?<|parsing value: <|bad gateway|"
+    r"something went wrong|unexpected mimetype"
 )
 _BODY = _seek(
     r"body-parser|raw-body|express/lib/middleware/json|co-body|fastify/lib/contentTypeParser|"
@@ -122,7 +125,7 @@ _TEST = _seek(
 def non_production(facts: Facts) -> bool:
     """The environment is named staging, dev, test, …"""
     d = facts.digest
-    named = " ".join((d.environment, d.tags.get("env", ""), d.tags.get("stage", ""))).lower()
+    named = " ".join((d.environment, *(d.tags.get(tag, "") for tag in ("env", "stage", "project")))).lower()
     return not _NON_PRODUCTION.isdisjoint(_WORDS.findall(named))
 
 
@@ -179,7 +182,9 @@ def mobile(facts: Facts) -> bool:
     if any(name in system for name in ("android", "ios", "ipados", "watchos", "tvos")):
         return True
     jvm = d.platform in ("java", "kotlin", "android")
-    return jvm and bool(_MOBILE.search(facts.stack) or "null object reference" in facts.text)
+    return jvm and bool(
+        _MOBILE.search(facts.stack) or "null object reference" in facts.text or "android." in facts.text
+    )
 
 
 def app_crash(facts: Facts) -> bool:
@@ -196,8 +201,14 @@ def native(facts: Facts) -> bool:
 
 
 def panic(facts: Facts) -> bool:
-    """A Go or Rust panic that no frame recovers from."""
-    return facts.digest.platform in ("go", "rust") and not _RECOVERED.search(facts.stack)
+    """A Go or Rust panic that no frame recovers from, on a thread that does not go on without it."""
+    told = f"{facts.stack}\n{facts.digest.tags.get('thread', '')}\n{facts.digest.title}"
+    return facts.digest.platform in ("go", "rust") and not _RECOVERED.search(told)
+
+
+def ended(facts: Facts) -> bool:
+    """A panic or a failed start, whatever its cause, that ended the process."""
+    return bool(_ENDED.search(facts.text[:400])) and (facts.digest.platform == "elixir" or panic(facts))
 
 
 def handled(facts: Facts) -> bool:
@@ -238,8 +249,8 @@ SIGNALS: dict[str, Callable[[Facts], bool]] = {
     one.__name__: one
     for one in (
         non_production, background, request, react_native, browser, server, remote_answer, request_body,
-        redacted, mobile, app_crash, native, panic, handled, telemetry, interactive, payment_webhook, payment,
-        test_event,
+        redacted, mobile, app_crash, native, panic, ended, handled, telemetry, interactive, payment_webhook,
+        payment, test_event,
     )
 }  # fmt: skip
 """Every circumstance by its name."""
