@@ -10,6 +10,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from difflib import unified_diff
 from pathlib import Path
 
 import click
@@ -141,7 +142,9 @@ def main(arguments: list[str] | None = None, folder: Path = DOCS) -> int:
         if after == before:
             continue
         stale.append(f"docs/{file}")
-        if not check:
+        if check:
+            print("\n".join(unified_diff(before.splitlines(), after.splitlines(), "in docs", "today", n=1)))
+        else:
             path.write_text(after, encoding="utf-8")
     verb = "is stale: run python tools/docs.py" if check else "was written"
     for name in stale:

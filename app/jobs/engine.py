@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.intake import Kind
 from app.store import Store
+from app.store.sqlite_wait import WaitingConnection
 from app.store.work import Job
 
 from .dispatch import Dispatcher
@@ -69,7 +70,7 @@ def prepare_sqlite(url: str) -> None:
         connection.close()
 
 
-class _Connection(sqlite3.Connection):
+class _Connection(WaitingConnection):
     """As ``app.store.engine`` sets its own: a commit survives the death of the process, and syncs no disk."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -15,18 +15,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import UserError
 
-BUSY_TIMEOUT_MS = 30_000
+from .sqlite_wait import WaitingConnection
 
 
 def make_engine(url: str) -> Engine:
     """An engine whose SQLite connections use WAL and wait for a lock rather than fail."""
     if make_url(url).get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
-    engine = create_engine(url, hide_parameters=True)  # values stay out of the texts of errors
+    # values stay out of the texts of errors
+    engine = create_engine(url, hide_parameters=True, connect_args={"factory": WaitingConnection})
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
-        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA journal_mode=wal")
         # A commit survives the death of the process; the last ones may not survive a power cut, after which
         # reconcile finds again what Sentry told us.

@@ -7,20 +7,13 @@ more than all the rest of the request (``benchmarks/ack.py``). SQLAlchemy's type
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Engine, Table
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-
-from .engine import BUSY_TIMEOUT_MS
-
-ASK_AGAIN = 0.0003
-"""Seconds between two questions for SQLite's write lock."""
 
 
 class _Ticket:
@@ -39,8 +32,7 @@ class GroupInsert:
 
     def __init__(self, engine: Engine, table: Table, columns: Sequence[str], *, unique: str) -> None:
         dialect = engine.dialect
-        self._sqlite = dialect.name == "sqlite"
-        insert = sqlite_insert if self._sqlite else postgres_insert
+        insert = sqlite_insert if dialect.name == "sqlite" else postgres_insert
         statement = insert(table).on_conflict_do_nothing(index_elements=[unique]).inline()
         compiled = statement.compile(dialect=dialect, column_keys=list(columns))
         self._engine = engine
@@ -87,8 +79,6 @@ class GroupInsert:
         connection = self._engine.raw_connection()
         try:
             cursor = connection.cursor()
-            if self._sqlite:
-                take_write_lock(cursor)
             results = []
             for ticket in group:
                 cursor.execute(self._sql, ticket.values)
@@ -101,24 +91,3 @@ class GroupInsert:
         finally:
             connection.close()
         return results
-
-
-def take_write_lock(cursor: Any, seconds: float = BUSY_TIMEOUT_MS / 1000) -> None:
-    """Begin a transaction that writes; ``sqlite3.OperationalError`` where another keeps the lock so long."""
-    cursor.execute("PRAGMA busy_timeout=0")
-    try:
-        until = time.monotonic() + seconds
-        while not _begun(cursor, last=time.monotonic() > until):
-            time.sleep(ASK_AGAIN)
-    finally:
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-
-
-def _begun(cursor: Any, *, last: bool) -> bool:
-    try:
-        cursor.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-            raise
-        return False
-    return True

@@ -14,12 +14,12 @@ from app.core.verdict import Evidence, Verdict
 from app.core.vocabulary import MAX_ROOT_CAUSE, MAX_SUGGESTED_FIX, Category, Source
 
 from .calibration import confidence, decide
+from .circumstances import Circumstances
 from .facts import Facts, look
 from .linear import opinion
 from .matcher import Hit, Matcher
 from .rules import Rule, parse_rule
 from .severity import Judgement, judge
-from .signals import Circumstances
 from .weigh import Weighed, scores, weigh
 from .wording import clean, cut, fill
 

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from .circumstances import Circumstances
 from .facts import Facts, Item
 from .index import PhraseIndex, TypeIndex, type_fits
 from .phrases import Phrase
 from .rules import Conditions, Rule, TypePattern
-from .signals import Circumstances
 
 EMBEDDED = 0.7
 """What a type named inside a message counts, against the type of the exception itself."""

@@ -13,9 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from app.core.vocabulary import Category, Severity
 from app.errors import UserError
 
+from .circumstances import SIGNALS
 from .facts import split_type
 from .phrases import SLOTS, Phrase
-from .signals import SIGNALS
 from .wording import check_template
 
 MAX_WEIGHT = 12.0

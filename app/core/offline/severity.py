@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from app.core.vocabulary import Category, Severity
 
+from .circumstances import Circumstances
 from .rules import Rule
-from .signals import Circumstances
 
 USUAL = {
     Category.DATABASE: Severity.HIGH,

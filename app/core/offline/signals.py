@@ -1,12 +1,11 @@
 """Circumstances that decide how bad an error is, each a small question to the facts with a name.
 
-Rules may name them in ``require.signal`` and ``unless.signal``.
+Rules may name them in ``require.signal`` and ``unless.signal``; ``circumstances.py`` lists them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from .facts import Facts
 
@@ -243,28 +242,3 @@ def payment(facts: Facts) -> bool:
 def test_event(facts: Facts) -> bool:
     """The event says of itself that it is a test."""
     return bool(_TEST.search(facts.text[:400]))
-
-
-SIGNALS: dict[str, Callable[[Facts], bool]] = {
-    one.__name__: one
-    for one in (
-        non_production, background, request, react_native, browser, server, remote_answer, request_body,
-        redacted, mobile, app_crash, native, panic, ended, handled, telemetry, interactive, payment_webhook,
-        payment, test_event,
-    )
-}  # fmt: skip
-"""Every circumstance by its name."""
-
-
-class Circumstances:
-    """The signals of one event, each asked at most once."""
-
-    def __init__(self, facts: Facts) -> None:
-        self._facts = facts
-        self._known: dict[str, bool] = {}
-
-    def holds(self, name: str) -> bool:
-        """Whether the signal of that name holds."""
-        if name not in self._known:
-            self._known[name] = SIGNALS[name](self._facts)
-        return self._known[name]
