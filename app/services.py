@@ -27,7 +27,8 @@ from app.sentry.tags import AnnotationTagWriter, TagWriter
 from app.sentry.transport import RequestsTransport, Transport
 from app.sentry.writer import Installation
 from app.settings import Settings, TriageMode
-from app.store import Store, open_store, utc_now
+from app.store import Store, open_store
+from app.store.clock import utc_now
 from app.store.issues import StoredIssue
 
 KEEP = 300.0
@@ -138,16 +139,17 @@ def build_services(
     client = build_client(settings, transport)
     tags = AnnotationTagWriter(
         client,
-        EnvelopeSender(transport, time.time),
+        EnvelopeSender(transport, lambda: store.clock().timestamp()),
         store.annotations,
         allowed_hosts=ingest_hosts(settings.sentry_url, settings.sentry_ingest_hosts),
-        clock=time.time,
+        clock=lambda: store.clock().timestamp(),
         sleep=time.sleep,
     )
     model = configured_model(settings)
     if model is not None:
         capability_of(model, policy.models)  # says now what is wrong in [models], not at the first question
-    return Services(settings, policy, store, client, tags, compile_rules(policy.rule), model)
+    rules = compile_rules(policy.rule)
+    return Services(settings, policy, store, client, tags, rules, model, clock=store.clock)
 
 
 def configured_model(settings: Settings) -> Model | None:

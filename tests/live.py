@@ -19,6 +19,14 @@ from app.sandbox.server import SandboxServer
 
 BIN = Path(sys.executable).parent
 
+OFF_BY = """
+import time, time_machine
+time_machine.travel(time.time() + {}, tick=True).start()
+from app.cli import main
+main()
+"""
+"""The command line with a wrong clock; the steady clock stays as it is, as on a real machine."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -87,33 +95,41 @@ class Live:
         done = self.run("release")
         assert done.returncode == 0, done.stderr
 
-    def web(self) -> subprocess.Popen[bytes]:
-        """gunicorn as the Procfile starts it; returns once it answers."""
-        process = self._start(
-            "gunicorn", "-c", "python:app.web.gunicorn_conf", "app:create_app()", log="web.log"
-        )
+    def web(self, port: int | None = None) -> subprocess.Popen[bytes]:
+        """gunicorn as the Procfile starts it, once it answers. ``port``: where it is not the only one."""
+        command = ("gunicorn", "-c", "python:app.web.gunicorn_conf", "app:create_app()")
+        return self._answering(port or self.port, "web.log", *command)
+
+    def serve(self) -> subprocess.Popen[bytes]:
+        """Web and worker in one process; returns once it answers."""
+        return self._answering(self.port, "serve.log", "sentry-triage", "serve")
+
+    def worker(self, name: str, *, clock_off: float = 0.0) -> subprocess.Popen[bytes]:
+        """``clock_off``: seconds by which its clock is wrong."""
+        command = (sys.executable, "-c", OFF_BY.format(clock_off)) if clock_off else ("sentry-triage",)
+        return self._start(*command, "worker", "--name", name, log=f"{name}.log")
+
+    def logs(self) -> Mapping[str, str]:
+        return {file.name: file.read_text(errors="replace") for file in sorted(self.folder.glob("*.log"))}
+
+    def _answering(self, port: int, log: str, *command: str) -> subprocess.Popen[bytes]:
+        process = self._start(*command, log=log, PORT=str(port))
 
         def alive() -> bool:
             try:
-                return requests.get(f"{self.url}/ready", timeout=5).status_code == 200
+                return requests.get(f"http://127.0.0.1:{port}/ready", timeout=5).status_code == 200
             except requests.RequestException:
-                assert process.poll() is None, (self.folder / "web.log").read_text()
+                assert process.poll() is None, (self.folder / log).read_text()
                 return False
 
         wait_until(alive, 30, "the web process answers")
         return process
 
-    def worker(self, name: str) -> subprocess.Popen[bytes]:
-        return self._start("sentry-triage", "worker", "--name", name, log=f"{name}.log")
-
-    def logs(self) -> Mapping[str, str]:
-        return {file.name: file.read_text(errors="replace") for file in sorted(self.folder.glob("*.log"))}
-
-    def _start(self, *command: str, log: str) -> subprocess.Popen[bytes]:
+    def _start(self, *command: str, log: str, **environment: str) -> subprocess.Popen[bytes]:
         with (self.folder / log).open("ab") as file:
             process = subprocess.Popen(
                 command,
-                env=self.environment,
+                env=self.environment | environment,
                 cwd=self.folder,
                 stdout=file,
                 stderr=subprocess.STDOUT,

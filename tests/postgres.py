@@ -42,6 +42,13 @@ def running_server() -> Iterator[str]:
     if given:
         yield given
         return
+    with own_server() as server:
+        yield server.url
+
+
+@contextmanager
+def own_server() -> Iterator[Server]:
+    """A server that the test may stop and start; skip where none is installed."""
     binaries = find_binaries()
     if binaries is None:
         require("postgres", "set TEST_POSTGRES_URL or install the server (apt install postgresql)")
@@ -49,7 +56,7 @@ def running_server() -> Iterator[str]:
     try:
         server.create()
         server.start()
-        yield server.url
+        yield server
     finally:
         server.stop()
         server.remove()

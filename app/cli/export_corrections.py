@@ -15,7 +15,8 @@ from app.core.redact import redact_digest
 from app.core.vocabulary import Source
 from app.errors import UserError
 from app.settings import load_settings
-from app.store import Store, open_store, utc_now
+from app.store import Store, open_store
+from app.store.clock import utc_now
 from app.store.engine import is_migrated
 
 _AGO = re.compile(r"(\d{1,4})([dhw])")

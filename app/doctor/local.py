@@ -9,7 +9,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import UserError
-from app.store import utc_now
 from app.store.engine import is_migrated
 
 from .clinic import Clinic
@@ -55,7 +54,7 @@ def database(clinic: Clinic) -> Finding:
         store = clinic.store
         if not is_migrated(store.engine):
             return fail(f"queue: {where}; its tables are not up to date", "Run: sentry-triage release")
-        store.facts.put("doctor", utc_now().isoformat())
+        store.facts.put("doctor", store.clock().isoformat())
     except UserError:
         raise
     except SQLAlchemyError as error:
@@ -100,7 +99,7 @@ def webhooks(clinic: Clinic) -> Finding:
     todo = "Webhook URL and events: Settings → Developer Settings → your integration (issue and comment)."
     if last is None:
         return warn("Sentry has sent nothing yet", todo)
-    age = utc_now() - last
+    age = clinic.store.clock() - last
     if age > SILENT:
         return warn(f"the last webhook came {age.days} days ago", todo)
     return ok(f"the last one came {_ago(age)} ago")

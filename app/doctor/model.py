@@ -13,7 +13,7 @@ from app.models.ask import Asked, ask
 from app.models.base import Model
 from app.models.capabilities import capability_of
 from app.services import configured_model
-from app.store import utc_now
+from app.store.clock import utc_now
 
 from .clinic import Clinic
 from .registry import Finding, check, fail, ok, skip, warn

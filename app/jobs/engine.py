@@ -13,6 +13,7 @@ import os
 import socket
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -110,6 +111,8 @@ class JobEngine:
         self._dispatcher = Dispatcher(
             store, self, lambda: frozenset(kind for kind in Kind if kind.value in self._bodies)
         )
+        self._beaten = time.monotonic()
+        self._judge_from = 0.0
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._loops: list[tuple[Callable[[], object], float]] = [
@@ -147,6 +150,7 @@ class JobEngine:
                 max_recovery_attempts=20,
             )(body)
         self.beat()
+        self._beaten = time.monotonic()
         DBOS.launch()
         for name, options in self._queues.items():
             chosen = {"polling_interval_sec": POLL, **options}
@@ -192,7 +196,12 @@ class JobEngine:
 
     def _care(self) -> None:
         self.beat()
-        self.recover()
+        now, before = time.monotonic(), self._beaten
+        self._beaten = now
+        if now - before > DEAD_AFTER / 2:  # the database was away, for the others too: let them beat
+            self._judge_from = now + DEAD_AFTER
+        if now >= self._judge_from:
+            self.recover()
         self.store.workers.forget(older_than=3600)
 
     def _repeat(self, task: Callable[[], object], interval: float) -> None:

@@ -31,7 +31,9 @@ class ModelLine:
         self._services = services
         self._store = services.store
         self.model = model
-        self.circuit = SharedCircuit(services.store.facts, model.place)
+        self.circuit = SharedCircuit(
+            services.store.facts, model.place, clock=lambda: services.clock().timestamp()
+        )
         self.ceilings = Ceilings(
             day=services.settings.triage_budget_usd_day, month=services.settings.triage_budget_usd_month
         )

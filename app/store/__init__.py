@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-
 from sqlalchemy import Engine
 
 from app.settings import Settings
 
 from .annotations import AnnotationRepository
 from .calls import ModelCallRepository
+from .clock import Clock, clock_for
 from .corrections import CorrectionRepository
 from .engine import make_engine
 from .facts import FactRepository
@@ -26,15 +24,13 @@ from .workers import WorkerRepository
 from .writes import WriteLog
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Store:
     """The repositories over one engine."""
 
-    def __init__(self, engine: Engine, vault: Vault, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, engine: Engine, vault: Vault, clock: Clock | None = None) -> None:
+        """``clock``: none for the one that suits the database."""
         self.engine = engine
+        self.clock = clock = clock or clock_for(engine)
         self.work = WorkRepository(engine, vault, clock)
         self.issues = IssueRepository(engine, vault, clock)
         self.verdicts = VerdictRepository(engine, vault, clock)
@@ -50,7 +46,7 @@ class Store:
         self.vitals = Vitals(engine, clock)
 
     @classmethod
-    def open(cls, url: str, vault: Vault, clock: Callable[[], datetime] = utc_now) -> Store:
+    def open(cls, url: str, vault: Vault, clock: Clock | None = None) -> Store:
         return cls(make_engine(url), vault, clock)
 
     def close(self) -> None:

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Engine, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Engine, Row, bindparam, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.core.digest import Digest
 from app.core.writes import Plan
@@ -42,6 +44,7 @@ class IssueRepository:
 
     def __init__(self, engine: Engine, vault: Vault, clock: Clock) -> None:
         self._engine = engine
+        self._insert = sqlite_insert if engine.dialect.name == "sqlite" else postgres_insert
         self._vault = vault
         self._clock = clock
 
@@ -71,12 +74,9 @@ class IssueRepository:
                 {"digest": _DIGEST.dump_python(digest, mode="json"), "extra": dict(extra)}
             ),
         }
-        with self._engine.begin() as connection:
-            known = connection.execute(
-                update(issues).where(issues.c.issue_id == issue_id).values(**values)
-            ).rowcount
-            if not known:
-                connection.execute(insert(issues).values(issue_id=issue_id, state="new", version=0, **values))
+        fresh = self._insert(issues).values(issue_id=issue_id, state="new", version=0, **values)
+        with self._engine.begin() as connection:  # one statement, so that the write lock is held shortly
+            connection.execute(fresh.on_conflict_do_update(index_elements=[issues.c.issue_id], set_=values))
 
     def get(self, issue_id: str) -> StoredIssue | None:
         with self._engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Waiting for SQLite's write lock: asked for every half millisecond, by one thread of a process at a time.
+"""Waiting for SQLite's write lock: asked for every millisecond, by one thread of a process at a time.
 
 SQLite's own busy handler sleeps longer each time, up to 100 ms (``sqliteDefaultBusyCallback``), while others
 come and go. With two busy workers it made the slowest of a hundred webhooks wait three times as long, and the
@@ -17,7 +17,7 @@ from typing import Any
 PATIENCE = 30.0
 """Seconds until a lock that is not given up is an error."""
 
-ASK_AGAIN = 0.0005
+ASK_AGAIN = 0.001
 """Seconds between two questions."""
 
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY})

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.settings import Settings
-from app.store import Store, utc_now
+from app.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def blueprint(settings: Settings, store: Store) -> Blueprint:
         except SQLAlchemyError:
             log.exception("the database does not answer")
             return jsonify(status="unavailable", reason="The database does not answer."), 503
-        waited = 0.0 if oldest is None else max(0.0, (utc_now() - oldest).total_seconds())
+        waited = 0.0 if oldest is None else max(0.0, (store.clock() - oldest).total_seconds())
         return jsonify(status="ready", queue=counts, oldest_waiting_seconds=round(waited, 1)), 200
 
     return bp

@@ -23,7 +23,8 @@ from flask import Flask, Request, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 from app.settings import Settings
-from app.store import Store, utc_now
+from app.store import Store
+from app.store.clock import utc_now
 
 LIFETIME = timedelta(hours=12)
 """Of a session, from signing in."""

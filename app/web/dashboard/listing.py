@@ -11,7 +11,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from app.core.vocabulary import Category, ConfidenceBand, Severity, Source
 from app.settings import Settings
-from app.store import Store, utc_now
+from app.store import Store
 from app.store.reports.listed import Cursor, Filters
 
 from .form import choice
@@ -33,7 +33,7 @@ def pages(bp: Blueprint, settings: Settings, store: Store) -> None:
 
     @bp.get("/")
     def issues() -> str:
-        filters = _filters(request.args, utc_now())
+        filters = _filters(request.args, store.clock())
         page = reports.page(filters, Cursor.parse(request.args.get("after", "")))
         chosen = {name: request.args.get(name, "") for name in FIELDS if request.args.get(name)}
         return render_template(

@@ -9,7 +9,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.settings import Settings
-from app.store import Store, utc_now
+from app.store import Store
 
 from .charts import bars
 
@@ -22,7 +22,7 @@ FAILURES = 50
 def pages(bp: Blueprint, settings: Settings, store: Store) -> None:
     @bp.get("/operations")
     def operations() -> str:
-        return render_template("dashboard/operations.html", **_view(settings, store, utc_now()))
+        return render_template("dashboard/operations.html", **_view(settings, store, store.clock()))
 
     @bp.post("/operations/jobs/<int:job_id>/again")
     def job_again(job_id: int) -> BaseResponse:

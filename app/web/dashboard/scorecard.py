@@ -10,7 +10,7 @@ from math import sqrt
 from flask import Blueprint, render_template, request
 
 from app.core.vocabulary import Category, Severity
-from app.store import Store, utc_now
+from app.store import Store
 from app.store.reports.score import BANDS, WRONG, Score
 
 from .charts import bars, lines
@@ -32,7 +32,7 @@ def pages(bp: Blueprint, store: Store) -> None:
     def scorecard() -> str:
         chosen = request.args.get("over", "90d")
         window = chosen if chosen in WINDOWS else "90d"
-        now = utc_now()
+        now = store.clock()
         since = now - timedelta(days=WINDOWS[window][1])
         weeks = report.by_week(now)
         return render_template(

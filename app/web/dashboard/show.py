@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from app.core.redact import redact_text
 from app.settings import Settings
-from app.store import utc_now
+from app.store.clock import utc_now
 
 from .form import csrf_token, fresh_once
 
