@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from app.core.digest import digest_event
 from app.core.offline import classify
 
 SAMPLES = Path(__file__).parent / "samples"
+JUDGE_ALL = """
+import json, sys
+from app.core.digest import digest_event
+from app.core.offline import classify
+for line in sys.stdin:
+    print(classify(digest_event(json.loads(line)["event"])).model_dump_json())
+"""
 
 
 def test_development_events_keep_their_scores() -> None:
@@ -21,3 +31,21 @@ def test_development_events_keep_their_scores() -> None:
         right += verdict.category in (row["label"]["category"], *row["also_ok"])
     assert right / len(rows) >= 0.95
     assert exact / len(rows) >= 0.92
+
+
+def test_every_process_says_the_same() -> None:
+    """A set has another order in each process: a job that another worker repeats must not change its mind."""
+    lines = (SAMPLES / "dev.jsonl").read_text("utf-8")
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", JUDGE_ALL],
+            input=lines,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[1])},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    ]
+    assert said[0].count("\n") == lines.count("\n")
+    assert said[0] == said[1] == said[2]

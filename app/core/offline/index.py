@@ -116,8 +116,8 @@ class PhraseIndex:
             self._by_word[rarest].append((phrase, rule))
 
     def search(self, text: str, found: frozenset[str]) -> Iterator[tuple[Phrase, Rule, dict[str, str]]]:
-        """All phrases in ``text``, whose words are ``found``."""
-        for word in found & self._by_word.keys():
+        """All phrases in ``text``, whose words are ``found``; in the same order in every process."""
+        for word in sorted(found & self._by_word.keys()):
             for phrase, rule in self._by_word[word]:
                 slots = phrase.search(text)
                 if slots is not None:
@@ -158,7 +158,7 @@ class TypeIndex:
                 if _contains(segments[:-1], pattern.space):
                     yield rule, 1.0
         if len(segments) == 1 and name not in LANGUAGE_TYPES:
-            for word in where & self._by_root.keys():
+            for word in sorted(where & self._by_root.keys()):
                 for parents, rule in self._by_root[word]:
                     if parents <= where:
                         yield rule, 0.75

@@ -55,7 +55,7 @@ def opinion(facts: Facts) -> dict[Category, float]:
     """Log-probability of each category against an even guess, times ``STRENGTH``: negative speaks against."""
     bias, weights = _model()
     scores = list(bias)
-    for name in features(facts):
+    for name in sorted(features(facts)):
         for i, value in weights.get(name, ()):
             scores[i] += value
     top = max(scores)

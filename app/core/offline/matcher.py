@@ -67,7 +67,7 @@ class Matcher:
                 yield Hit(rule, item, "value", embedded[-1], fit * EMBEDDED)
         for phrase, rule, slots in self._messages.search(item.message, item.words):
             yield Hit(rule, item, "value", phrase.text, 1.0, slots)
-        for code in item.codes:
+        for code in sorted(item.codes):
             for rule in self._codes.get(code, ()):
                 yield Hit(rule, item, "value", code, 1.0, {"status": code[5:]} if code[:5] == "http:" else {})
         for phrase, rule, slots in self._frames.search(item.where, item.where_words):
