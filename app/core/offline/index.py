@@ -119,7 +119,8 @@ class PhraseIndex:
         """All phrases in ``text``, whose words are ``found``; in the same order in every process."""
         for word in sorted(found & self._by_word.keys()):
             for phrase, rule in self._by_word[word]:
-                slots = phrase.search(text)
+                # The words first: most regular expressions are then never even compiled.
+                slots = phrase.search(text) if phrase.needed <= found else None
                 if slots is not None:
                     yield phrase, rule, slots
 

@@ -93,7 +93,11 @@ def _strongest(sights: Iterable[Hit]) -> dict[str, Hit]:
 
 
 def _any_phrase(phrases: tuple[Phrase, ...], text: str) -> bool:
-    return any(phrase.search(text) is not None for phrase in phrases)
+    lowered = text.lower()
+    return any(
+        all(word in lowered for word in phrase.anchors) and phrase.search(text) is not None
+        for phrase in phrases
+    )
 
 
 def _type_fits(patterns: tuple[TypePattern, ...], item: Item) -> bool:

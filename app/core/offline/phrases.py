@@ -77,6 +77,11 @@ class Phrase:
         )
 
     @cached_property
+    def needed(self) -> frozenset[str]:
+        """The anchors as a set."""
+        return frozenset(self.anchors)
+
+    @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The regular expression; named groups are the slots."""
         body = self.text.strip("^$*")

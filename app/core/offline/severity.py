@@ -87,7 +87,7 @@ def _raised(
     """What makes it worse. ``fixed``: the rule knows how far this bug reaches."""
     if category is Category.UNKNOWN:
         return severity, reasons
-    if level == "fatal" and not now.holds("browser"):
+    if level == "fatal" and (not now.holds("browser") or now.holds("react_native")):
         return Severity.CRITICAL, (*reasons, "level fatal")
     if category is Category.LOGIC and not fixed and not now.holds("browser"):
         for signal, reason in (

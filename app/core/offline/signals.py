@@ -70,6 +70,7 @@ _RECOVERED = _seek(
     r"tokio\w*[:/]|tokio-runtime-worker|rocket-worker|hyper[:/]|actix|axum|rocket[:/]|tower|"
     r"catch_unwind|std::panicking::try|rayon",
 )
+_GO_PANIC = _seek(r"\bpanic|runtime error|runtime\.\w*error|nil pointer dereference|fatal error:|goroutine \d")
 _ENDED = _seek(r"\bpanic\b|panicked at|kernel pid terminated|application_start_failure")
 _MOBILE = _seek(
     r"\bandroid[.x]|\bandroidx\.|dalvik|libart|zygoteinit|on a null object reference|\bactivity\b|"
@@ -202,6 +203,8 @@ def native(facts: Facts) -> bool:
 def panic(facts: Facts) -> bool:
     """A Go or Rust panic that no frame recovers from, on a thread that does not go on without it."""
     told = f"{facts.stack}\n{facts.digest.tags.get('thread', '')}\n{facts.digest.title}"
+    if facts.digest.platform == "go" and not _GO_PANIC.search(f"{facts.text[:2000]}\n{facts.stack}"):
+        return False  # an error that somebody reported, and went on
     return facts.digest.platform in ("go", "rust") and not _RECOVERED.search(told)
 
 
