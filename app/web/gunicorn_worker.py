@@ -4,12 +4,16 @@ gunicorn 27's gthread reads head and body in a pool thread without a deadline: a
 there are threads keep everybody else out, and Sentry waits one second. Here the event loop gathers the bytes
 of each connection, for at most ``READ_SECONDS``, and a slow one costs a buffer. What is gathered is handed to
 gunicorn's own parser unread; what is looked at here only decides when.
+
+And it stops well: gunicorn's own keeps its listening socket until the last request is done, without looking
+at it, so that who connects meanwhile waits and is cut off in the end.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+import select
 import selectors
 import time
 from dataclasses import dataclass, field
@@ -63,6 +67,18 @@ class PatientWorker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self._gathering: dict[TConn, Gathering] = {}
         self._held = 0
+
+    def set_accept_enabled(self, enabled: bool | None) -> None:
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            self._leave_listeners()
+
+    def _leave_listeners(self) -> None:
+        """Take who has connected already; who comes later is refused, and a proxy asks another process."""
+        for listener in self.sockets:
+            while select.select([listener], [], [], 0)[0]:
+                self.accept(listener)
+            listener.close()
 
     def enqueue_req(self, conn: TConn) -> None:
         """A connection has, or will have, a request: gather it first."""
