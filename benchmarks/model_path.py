@@ -274,4 +274,5 @@ def main() -> None:
     print(json.dumps(figures, indent=2))
 
 
-main()
+if __name__ == "__main__":
+    main()

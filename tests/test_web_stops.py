@@ -69,8 +69,14 @@ def test_those_who_wait_in_the_backlog_are_answered(live: Live) -> None:
 
 def web_is_deaf(web: subprocess.Popen[bytes]) -> bool:
     """The parent has no socket left: it listens no more, and has told its children."""
-    links = [str(file.readlink()) for file in Path(f"/proc/{web.pid}/fd").iterdir()]
-    return not any(link.startswith("socket:") for link in links)
+    return not any(open_file(file).startswith("socket:") for file in Path(f"/proc/{web.pid}/fd").iterdir())
+
+
+def open_file(descriptor: Path) -> str:
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:  # closed between the listing and now
+        return ""
 
 
 def test_who_comes_while_others_are_still_served_goes_elsewhere(live: Live) -> None:
