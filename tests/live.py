@@ -112,6 +112,11 @@ class Live:
     def logs(self) -> Mapping[str, str]:
         return {file.name: file.read_text(errors="replace") for file in sorted(self.folder.glob("*.log"))}
 
+    def pids(self) -> list[int]:
+        """Of everything that runs: what was started, and its children."""
+        started = [process.pid for process in self.processes if process.poll() is None]
+        return [pid for parent in started for pid in (parent, *children(parent))]
+
     def _answering(self, port: int, log: str, *command: str) -> subprocess.Popen[bytes]:
         process = self._start(*command, log=log, PORT=str(port))
 
@@ -137,6 +142,11 @@ class Live:
             )
         self.processes.append(process)
         return process
+
+
+def children(pid: int) -> list[int]:
+    """Processes that this one has forked (Linux)."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

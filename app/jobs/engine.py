@@ -29,6 +29,7 @@ from app.store.sqlite_wait import WaitingConnection
 from app.store.work import Job
 
 from .dispatch import Dispatcher
+from .orphans import Orphans
 from .outcome import Outcome
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ class JobEngine:
         )
         self._beaten = time.monotonic()
         self._judge_from = 0.0
+        self._orphans = Orphans(DEAD_AFTER)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._loops: list[tuple[Callable[[], object], float]] = [
@@ -132,7 +134,7 @@ class JobEngine:
     def launch(self) -> None:
         """Start everything; returns once jobs are taken."""
         prepare_sqlite(self._url)
-        DBOS(
+        self._dbos = DBOS(
             config=DBOSConfig(
                 name="sentry-triage",
                 system_database_url=self._url,
@@ -184,7 +186,8 @@ class JobEngine:
         self.store.workers.beat(self.executor_id, host=socket.gethostname(), pid=os.getpid())
 
     def recover(self) -> int:
-        """Take over the pending jobs of workers that are silent; answers of how many workers."""
+        """Take over the pending jobs of workers that are silent; answers of how many workers. And of our own
+        those whose thread died."""
         pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
         executors = {workflow.executor_id for workflow in pending if workflow.executor_id}
         dead = executors - self.store.workers.alive(within=DEAD_AFTER) - {self.executor_id}
@@ -192,7 +195,13 @@ class JobEngine:
             log.warning("taking over from workers that are silent", extra={"workers": sorted(dead)})
             # Private, but the public resume_workflow has no owner guard: two workers would both take over.
             DBOS._recover_pending_workflows(sorted(dead))
+        self._recover_own([one.workflow_id for one in pending if one.executor_id == self.executor_id])
         return len(dead)
+
+    def _recover_own(self, pending: Sequence[str]) -> None:
+        for workflow_id in self._orphans.among(pending, self._dbos._active_workflows_set.activeList()):
+            log.warning("a job's thread died: it begins again", extra={"workflow": workflow_id})
+            self._dbos._sys_db.reenqueue_for_recovery(workflow_id, [self.executor_id], "jobs")
 
     def _care(self) -> None:
         self.beat()

@@ -70,7 +70,9 @@ _RECOVERED = _seek(
     r"tokio\w*[:/]|tokio-runtime-worker|rocket-worker|hyper[:/]|actix|axum|rocket[:/]|tower|"
     r"catch_unwind|std::panicking::try|rayon",
 )
-_GO_PANIC = _seek(r"\bpanic|runtime error|runtime\.\w*error|nil pointer dereference|fatal error:|goroutine \d")
+_GO_PANIC = _seek(
+    r"\bpanic|runtime error|runtime\.\w*error|nil pointer dereference|fatal error:|goroutine \d"
+)
 _ENDED = _seek(r"\bpanic\b|panicked at|kernel pid terminated|application_start_failure")
 _MOBILE = _seek(
     r"\bandroid[.x]|\bandroidx\.|dalvik|libart|zygoteinit|on a null object reference|\bactivity\b|"
