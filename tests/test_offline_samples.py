@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from app.core.digest import digest_event
 from app.core.offline import classify
 
@@ -21,16 +23,24 @@ for line in sys.stdin:
 """
 
 
-def test_development_events_keep_their_scores() -> None:
-    lines = (SAMPLES / "dev.jsonl").read_text("utf-8").splitlines()
+@pytest.mark.parametrize(
+    ("name", "exact", "defensible"),
+    [
+        ("dev", 0.97, 0.99),
+        ("public_errors", 0.95, 0.98),
+        ("field_errors", 0.93, 0.98),
+        ("catalogue", 0.94, 0.98),
+        ("fresh_errors", 0.93, 0.98),
+    ],
+)
+def test_labelled_events_keep_their_scores(name: str, exact: float, defensible: float) -> None:
+    lines = (SAMPLES / f"{name}.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
-    right = exact = 0
-    for row in rows:
-        verdict = classify(digest_event(row["event"]))
-        exact += verdict.category == row["label"]["category"]
-        right += verdict.category in (row["label"]["category"], *row["also_ok"])
-    assert right / len(rows) >= 0.95
-    assert exact / len(rows) >= 0.92
+    found = [(classify(digest_event(row["event"])).category, row) for row in rows]
+    same = sum(category == row["label"]["category"] for category, row in found)
+    good = sum(category in (row["label"]["category"], *row["also_ok"]) for category, row in found)
+    assert same / len(rows) >= exact
+    assert good / len(rows) >= defensible
 
 
 def test_every_process_says_the_same() -> None:
