@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from app.sandbox.sandbox import SandboxSentry
 from app.sandbox.server import SandboxServer
 
-from .live import Live, wait_until
+from .live import Live, children, wait_until
 from .security_kit import BODY, connect, request_bytes, signed
 
 WAITING = 20
@@ -28,11 +27,6 @@ def live(tmp_path: Path) -> Iterator[Live]:
     ):
         live.release()
         yield live
-
-
-def children(process: subprocess.Popen[bytes]) -> list[int]:
-    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-    return [int(pid) for pid in listed.split()]
 
 
 def is_refused(live: Live) -> bool:
@@ -50,7 +44,7 @@ def webhook(live: Live, number: int) -> bytes:
 
 def test_those_who_wait_in_the_backlog_are_answered(live: Live) -> None:
     web = live.web()
-    frozen = children(web)
+    frozen = children(web.pid)
     assert frozen
     with ExitStack() as stack:
         for pid in frozen:
@@ -59,7 +53,7 @@ def test_those_who_wait_in_the_backlog_are_answered(live: Live) -> None:
         for number, one in enumerate(waiting):
             one.sendall(webhook(live, number))
         web.send_signal(signal.SIGTERM)
-        wait_until(lambda: web_is_deaf(web), 10, "gunicorn has closed its own end")
+        wait_until(lambda: all(map(is_told, frozen)), 10, "its children are told to stop")
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)
         answers = [one.recv(4096)[:12] for one in waiting]
@@ -67,16 +61,11 @@ def test_those_who_wait_in_the_backlog_are_answered(live: Live) -> None:
     assert web.wait(timeout=20) == 0
 
 
-def web_is_deaf(web: subprocess.Popen[bytes]) -> bool:
-    """The parent has no socket left: it listens no more, and has told its children."""
-    return not any(open_file(file).startswith("socket:") for file in Path(f"/proc/{web.pid}/fd").iterdir())
-
-
-def open_file(descriptor: Path) -> str:
-    try:
-        return str(descriptor.readlink())
-    except FileNotFoundError:  # closed between the listing and now
-        return ""
+def is_told(pid: int) -> bool:
+    """SIGTERM waits for a frozen process: its parent has closed its own end and passed the word on."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    waiting = next(line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd"))
+    return bool(int(waiting, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def test_who_comes_while_others_are_still_served_goes_elsewhere(live: Live) -> None:
