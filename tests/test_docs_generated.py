@@ -47,7 +47,9 @@ def test_every_setting_command_and_metric_is_there() -> None:
         assert f"## `sentry-triage {file.stem.replace('_', '-')}`" in commands
 
 
-@pytest.mark.parametrize("file", ["operating.md", "security.md", "metrics.md"])
+@pytest.mark.parametrize(
+    "file", ["operating.md", "security.md", "metrics.md", "reliability.md", "accuracy.md"]
+)
 def test_links_lead_somewhere(file: str) -> None:
     text = (ROOT / "docs" / file).read_text()
     for target in re.findall(r"\]\(([^)#]+)", text):
