@@ -11,9 +11,13 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from app.sandbox.sandbox import SandboxSentry
+from app.sandbox.server import SandboxServer
 from app.store import Store
 from app.store.engine import migrate
 from app.store.vault import Vault, derived_key
+
+from .fire import Deliveries
 
 SAMPLES = Path(__file__).parent / "samples"
 SECRET = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -90,3 +94,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         help="a litellm executable: runs the adapters against a real proxy (docs/litellm.md)",
     )
+
+
+@pytest.fixture
+def deliveries() -> Deliveries:
+    """What became of each webhook that ``under_fire`` sent."""
+    return Deliveries()
+
+
+@pytest.fixture
+def under_fire(deliveries: Deliveries) -> Iterator[SandboxServer]:
+    """A sandbox Sentry that notes every answer and sends nothing twice."""
+    with SandboxServer(SandboxSentry(send=deliveries)) as server:
+        yield server

@@ -19,6 +19,7 @@ from app.sandbox.sandbox import SandboxSentry
 from app.sandbox.server import SandboxServer
 
 from .faulty_worker import POINTS
+from .fire import annotation_events, whole
 from .live import Live, wait_until
 from .rig import error
 
@@ -45,10 +46,6 @@ def worker(live: Live, *what: str) -> Any:
     return live._start(sys.executable, "-m", "tests.faulty_worker", *what, log=f"{what[-1]}.log")
 
 
-def whole(issue: dict[str, Any]) -> bool:
-    return bool("triage.category" in issue["tags"] and issue["comments"] and issue["annotations"])
-
-
 def end(live: Live, sandbox: SandboxServer, count: int, seconds: float = 120) -> None:
     """Wait until all is triaged and stays so, then look at every issue."""
 
@@ -66,11 +63,6 @@ def end(live: Live, sandbox: SandboxServer, count: int, seconds: float = 120) ->
         assert len(issue["annotations"]) == 1, issue
         assert annotation_events(sandbox, issue["id"]) == 1, issue
         assert issue["status"] == "unresolved"
-
-
-def annotation_events(sandbox: SandboxServer, issue_id: str) -> int:
-    events = sandbox.sandbox.issue(issue_id).events
-    return sum(event.tag("triage.synthetic") == "true" for event in events)
 
 
 def belongs_to_maya(sandbox: SandboxServer, number: int) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.sandbox.sandbox import SandboxSentry
 from app.sandbox.server import SandboxServer
 
 from .fire import OWN, Deliveries, assert_once, hail, triaged, wait_triaged
@@ -23,37 +22,26 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
 
 
 @pytest.fixture
-def deliveries() -> Deliveries:
-    return Deliveries()
-
-
-@pytest.fixture
-def sandbox(deliveries: Deliveries) -> Iterator[SandboxServer]:
-    with SandboxServer(SandboxSentry(send=deliveries)) as server:
-        yield server
-
-
-@pytest.fixture
-def live(tmp_path: Path, sandbox: SandboxServer, disk: Disk) -> Iterator[Live]:
+def live(tmp_path: Path, under_fire: SandboxServer, disk: Disk) -> Iterator[Live]:
     database = f"sqlite:///{disk.folder / 'triage.db'}"
-    with Live(tmp_path, sandbox, database, SENTRY_DSN=sandbox.dsn(OWN)) as live:
+    with Live(tmp_path, under_fire, database, SENTRY_DSN=under_fire.dsn(OWN)) as live:
         yield live
 
 
 def test_a_full_disk_refuses_webhooks_and_work_goes_on_once_there_is_room(
-    live: Live, disk: Disk, sandbox: SandboxServer, deliveries: Deliveries
+    live: Live, disk: Disk, under_fire: SandboxServer, deliveries: Deliveries
 ) -> None:
     process = live.serve()
-    with hail(sandbox, rate=5):
-        wait_until(lambda: len(triaged(sandbox)) >= 3, 60, "work has begun")
+    with hail(under_fire, rate=5):
+        wait_until(lambda: len(triaged(under_fire)) >= 3, 60, "work has begun")
         disk.fill(live)
         wait_until(lambda: deliveries.by_status()[500] >= 10, 60, "webhooks are refused")
         assert requests.get(f"{live.url}/health", timeout=5).status_code == 200
         disk.empty(live)
-        before = len(triaged(sandbox))
-        wait_until(lambda: len(triaged(sandbox)) > before, 60, "work goes on")
-    wait_triaged(live, sandbox, deliveries.taken(), 90)
+        before = len(triaged(under_fire))
+        wait_until(lambda: len(triaged(under_fire)) > before, 60, "work goes on")
+    wait_triaged(live, under_fire, deliveries.taken(), 90)
     refused = [one for one in deliveries.answers if one.status != 202]
     assert all(one.status == 500 and one.hook_error for one in refused), refused
-    assert_once(sandbox, deliveries.taken())
+    assert_once(under_fire, deliveries.taken())
     assert process.poll() is None, live.logs()

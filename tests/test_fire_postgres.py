@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from app.sandbox.sandbox import SandboxSentry
 from app.sandbox.server import SandboxServer
 
 from .fire import OWN, Deliveries, assert_once, hail, triaged, wait_triaged
@@ -22,35 +21,24 @@ def postgres() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def deliveries() -> Deliveries:
-    return Deliveries()
-
-
-@pytest.fixture
-def sandbox(deliveries: Deliveries) -> Iterator[SandboxServer]:
-    with SandboxServer(SandboxSentry(send=deliveries)) as server:
-        yield server
-
-
 def test_postgres_restarts_in_mid_run(
-    tmp_path: Path, postgres: Server, sandbox: SandboxServer, deliveries: Deliveries
+    tmp_path: Path, postgres: Server, under_fire: SandboxServer, deliveries: Deliveries
 ) -> None:
-    own_dsn = sandbox.dsn(OWN)
-    with Live(tmp_path, sandbox, postgres.url, SENTRY_DSN=own_dsn) as live:
+    own_dsn = under_fire.dsn(OWN)
+    with Live(tmp_path, under_fire, postgres.url, SENTRY_DSN=own_dsn) as live:
         live.release()
         live.web()
         workers = [live.worker("first"), live.worker("second")]
-        with hail(sandbox, rate=8):
-            wait_until(lambda: len(triaged(sandbox)) >= 3, 60, "work has begun")
+        with hail(under_fire, rate=8):
+            wait_until(lambda: len(triaged(under_fire)) >= 3, 60, "work has begun")
             postgres.stop("immediate")
             time.sleep(2.0)
             postgres.start()
-            before = len(triaged(sandbox))
-            wait_until(lambda: len(triaged(sandbox)) > before, 60, "work goes on")
-        wait_triaged(live, sandbox, deliveries.taken(), 90)
+            before = len(triaged(under_fire))
+            wait_until(lambda: len(triaged(under_fire)) > before, 60, "work goes on")
+        wait_triaged(live, under_fire, deliveries.taken(), 90)
         refused = [one for one in deliveries.answers if one.status != 202]
         assert refused
         assert all(one.status == 500 and one.hook_error for one in refused), refused
-        assert_once(sandbox, deliveries.taken())
+        assert_once(under_fire, deliveries.taken())
         assert all(worker.poll() is None for worker in workers), live.logs()

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app.sandbox.sandbox import SandboxSentry
 from app.sandbox.server import SandboxServer
 
 from .fire import Deliveries, assert_once, hail, wait_triaged
 from .live import Live, free_port
-
-
-@pytest.fixture
-def deliveries() -> Deliveries:
-    return Deliveries()
-
-
-@pytest.fixture
-def sandbox(deliveries: Deliveries) -> Iterator[SandboxServer]:
-    with SandboxServer(SandboxSentry(send=deliveries)) as server:
-        yield server
 
 
 def leave(process: subprocess.Popen[bytes]) -> int:
@@ -34,9 +21,9 @@ def leave(process: subprocess.Popen[bytes]) -> int:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_a_deploy_under_load_loses_and_doubles_nothing(
-    tmp_path: Path, sandbox: SandboxServer, deliveries: Deliveries, database_url: str
+    tmp_path: Path, under_fire: SandboxServer, deliveries: Deliveries, database_url: str
 ) -> None:
-    with Live(tmp_path, sandbox, database_url, WEB_CONCURRENCY="1") as live:
+    with Live(tmp_path, under_fire, database_url, WEB_CONCURRENCY="1") as live:
         live.release()
         ports = [free_port() for _ in range(4)]
         addresses = [f"http://127.0.0.1:{port}/webhooks/sentry" for port in ports]
@@ -44,7 +31,7 @@ def test_a_deploy_under_load_loses_and_doubles_nothing(
         workers = [live.worker("old one"), live.worker("old two")]
         deliveries.targets = addresses[:2]
         left = []
-        with hail(sandbox, rate=12):
+        with hail(under_fire, rate=12):
             for number in range(2):
                 webs.append(live.web(ports[2 + number]))
                 # The proxy learns of the new one first, and of the end of the old one by its refusal.
@@ -55,5 +42,5 @@ def test_a_deploy_under_load_loses_and_doubles_nothing(
         assert left == [0, 0, 0, 0], live.logs()
         assert set(deliveries.by_status()) == {202}, deliveries.by_status()
         assert len(deliveries.taken()) > 20
-        wait_triaged(live, sandbox, deliveries.taken(), 90)
-        assert_once(sandbox, deliveries.taken())
+        wait_triaged(live, under_fire, deliveries.taken(), 90)
+        assert_once(under_fire, deliveries.taken())

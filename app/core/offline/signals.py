@@ -65,7 +65,7 @@ _REQUEST_STACK = _seek(
 )
 _RECOVERED = _seek(
     r"net/http\.\(\*conn\)\.serve|net/http\.HandlerFunc|net/http\.serverHandler|\bServeHTTP\b|"
-    r"\brecover(?:y|er)?\b|panic serving|"
+    r"\brecover(?:y|er)?\b|"
     r"RecoveryHandler|gin-gonic/gin|labstack/echo|grpc_recovery|go-chi|gofiber",
     r"tokio\w*[:/]|tokio-runtime-worker|rocket-worker|hyper[:/]|actix|axum|rocket[:/]|tower|"
     r"catch_unwind|std::panicking::try|rayon",
@@ -204,10 +204,11 @@ def native(facts: Facts) -> bool:
 
 def panic(facts: Facts) -> bool:
     """A Go or Rust panic that no frame recovers from, on a thread that does not go on without it."""
-    told = f"{facts.stack}\n{facts.digest.tags.get('thread', '')}\n{facts.digest.title}"
+    told = f"{facts.stack}\n{facts.digest.tags.get('thread', '')}"
     if facts.digest.platform == "go" and not _GO_PANIC.search(f"{facts.text[:2000]}\n{facts.stack}"):
         return False  # an error that somebody reported, and went on
-    return facts.digest.platform in ("go", "rust") and not _RECOVERED.search(told)
+    recovered = _RECOVERED.search(told) or "panic serving" in facts.text[:400]
+    return facts.digest.platform in ("go", "rust") and not recovered
 
 
 def ended(facts: Facts) -> bool:
