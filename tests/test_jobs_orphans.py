@@ -16,3 +16,5 @@ def test_an_orphan_is_what_nobody_ran_for_as_long_as_we_are_patient() -> None:
     assert orphans.among({"b", "c"}, {"b"}) == [], "a is done, or another worker's"
     now = 12.0
     assert orphans.among({"a", "b", "c"}, {"b"}) == ["c"]
+    now = 13.0
+    assert orphans.among({"a", "b", "c"}, {"b"}) == [], "c was put back: whoever takes it has time again"

@@ -75,6 +75,24 @@ def test_a_lock_that_is_never_given_up_is_an_error(
     assert names(engine) == ["after"]
 
 
+def test_statements_of_the_connection_itself_wait_as_well(engine: Engine, other: sqlite3.Connection) -> None:
+    """``PRAGMA journal_mode`` while another opens or closes the file, and what DBOS sets."""
+    with closing(engine.raw_connection()) as connection:
+        driver: Any = connection.driver_connection
+        assert type(driver.execute("PRAGMA busy_timeout=30000")) is type(connection.cursor())
+        other.execute("BEGIN IMMEDIATE")
+        done: list[Any] = []
+        statement = "INSERT INTO rows (name) VALUES ('waited')"
+        waiting = threading.Thread(target=lambda: done.append(driver.execute(statement)))
+        waiting.start()
+        waiting.join(0.1)
+        assert waiting.is_alive()
+        other.execute("COMMIT")
+        waiting.join(10)
+        driver.commit()
+    assert names(engine) == ["waited"]
+
+
 def test_what_is_out_of_date_is_not_waited_for(engine: Engine, other: sqlite3.Connection) -> None:
     """A transaction that has read before another wrote can never write: it must begin again."""
     with closing(engine.raw_connection()) as connection:

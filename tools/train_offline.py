@@ -170,9 +170,8 @@ def table(rows: Sequence[Row], variants: dict[str, np.ndarray]) -> None:
 def calibrate(rows: Sequence[Row], scores: np.ndarray) -> list[list[float]]:
     """Knots margin → probability, fitted on the unseen parts only, by isotonic regression.
 
-    The held-out events were chosen by those who wrote the rules, so real projects will be harder:
-    pseudo-events (eight misses in ten at no margin, one in two at the largest) pull the promise down where it
-    rests on little.
+    Real projects will be harder: pseudo-events (one miss in two, at small margins and at the largest one)
+    pull the promise down where it rests on little.
     """
     margins, truth = [], []
     for row, vector in zip(rows, scores, strict=True):
@@ -181,8 +180,9 @@ def calibrate(rows: Sequence[Row], scores: np.ndarray) -> list[list[float]]:
             margins.append(margin)
             truth.append(float(right(row, category)))
     top = max(margins)
-    x = np.array([*margins, *[0.0] * 10, top, top])
-    y = np.array([*truth, *[0.0] * 8, 1.0, 1.0, 0.0, 1.0])
+    small = np.linspace(0.0, 1.5, 24)
+    x = np.array([*margins, *small, *small, top, top])
+    y = np.array([*truth, *[0.0] * 24, *[1.0] * 24, 0.0, 1.0])
     fitted = IsotonicRegression(y_min=0.05, y_max=0.99, out_of_bounds="clip").fit(x, y)
     grid = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0]
     smooth = [np.mean(fitted.predict(np.linspace(max(0.0, g - 1.0), g + 1.0, 21))) for g in grid]

@@ -13,7 +13,6 @@ import os
 import socket
 import sqlite3
 import threading
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.intake import Kind
 from app.store import Store
+from app.store.clock import steady_seconds
 from app.store.sqlite_wait import WaitingConnection
 from app.store.work import Job
 
@@ -112,7 +112,7 @@ class JobEngine:
         self._dispatcher = Dispatcher(
             store, self, lambda: frozenset(kind for kind in Kind if kind.value in self._bodies)
         )
-        self._beaten = time.monotonic()
+        self._beaten = steady_seconds()
         self._judge_from = 0.0
         self._orphans = Orphans(DEAD_AFTER)
         self._stop = threading.Event()
@@ -152,7 +152,7 @@ class JobEngine:
                 max_recovery_attempts=20,
             )(body)
         self.beat()
-        self._beaten = time.monotonic()
+        self._beaten = steady_seconds()
         DBOS.launch()
         for name, options in self._queues.items():
             chosen = {"polling_interval_sec": POLL, **options}
@@ -205,7 +205,7 @@ class JobEngine:
 
     def _care(self) -> None:
         self.beat()
-        now, before = time.monotonic(), self._beaten
+        now, before = steady_seconds(), self._beaten
         self._beaten = now
         if now - before > DEAD_AFTER / 2:  # the database was away, for the others too: let them beat
             self._judge_from = now + DEAD_AFTER

@@ -22,4 +22,7 @@ class Orphans:
         """Those of ``pending`` that were not ``running`` at any look within the patience."""
         now = self._clock()
         self._since = {one: self._since.get(one, now) for one in set(pending).difference(running)}
-        return sorted(one for one, since in self._since.items() if now - since >= self._patience)
+        found = sorted(one for one, since in self._since.items() if now - since >= self._patience)
+        for one in found:  # it is put back: whoever takes it has the whole patience again
+            del self._since[one]
+        return found

@@ -33,6 +33,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def steady_seconds() -> float:
+    """Seconds that no setting of the clock changes, and that go on while the machine is suspended (Linux)."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
 def clock_for(engine: Engine) -> Clock:
     """The clock of a deployment that keeps its rows in this database."""
     return utc_now if engine.dialect.name == "sqlite" else DatabaseClock(engine)
@@ -42,7 +48,7 @@ class DatabaseClock:
     """The database's time; this machine's as long as the database has never answered."""
 
     def __init__(
-        self, engine: Engine, machine: Clock = utc_now, steady: Callable[[], float] = time.monotonic
+        self, engine: Engine, machine: Clock = utc_now, steady: Callable[[], float] = steady_seconds
     ) -> None:
         self._engine = engine
         self._machine = machine
@@ -52,10 +58,13 @@ class DatabaseClock:
         self._ask_at = steady()
 
     def __call__(self) -> datetime:
-        if self._steady() >= self._ask_at:
-            with self._lock:
+        # Who knows the time already does not wait for another's question.
+        if self._steady() >= self._ask_at and self._lock.acquire(blocking=self._base is None):
+            try:
                 if self._steady() >= self._ask_at:
                     self._ask()
+            finally:
+                self._lock.release()
         if self._base is None:
             return self._machine()
         told, at = self._base

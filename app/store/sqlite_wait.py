@@ -30,7 +30,7 @@ _asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 class WaitingConnection(sqlite3.Connection):
     """A connection whose statements wait as above; ``sqlite3.OperationalError`` after ``PATIENCE``.
 
-    A ``busy_timeout`` that is set on it has no effect: DBOS sets one on every connection.
+    A ``busy_timeout`` that is set through the connection has no effect: DBOS sets one on each.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -41,7 +41,14 @@ class WaitingConnection(sqlite3.Connection):
         return super().cursor(factory or _WaitingCursor)
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        return super().execute("SELECT 1" if sql.startswith("PRAGMA busy_timeout") else sql, parameters)
+        found: sqlite3.Cursor = self.cursor().execute(
+            "SELECT 1" if sql.startswith("PRAGMA busy_timeout") else sql, parameters
+        )
+        return found
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        found: sqlite3.Cursor = self.cursor().executemany(sql, parameters)
+        return found
 
 
 class _WaitingCursor(sqlite3.Cursor):

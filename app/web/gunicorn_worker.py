@@ -67,10 +67,12 @@ class PatientWorker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self._gathering: dict[TConn, Gathering] = {}
         self._held = 0
+        self._left = False
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(enabled)
-        if not self.alive:
+        if not (enabled or self.alive or self._left):
+            self._left = True
             self._leave_listeners()
 
     def _leave_listeners(self) -> None:

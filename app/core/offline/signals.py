@@ -71,12 +71,14 @@ _RECOVERED = _seek(
     r"catch_unwind|std::panicking::try|rayon",
 )
 _GO_PANIC = _seek(
-    r"\bpanic|runtime error|runtime\.\w*error|nil pointer dereference|fatal error:|goroutine \d"
+    r"^panic\b|\npanic\b|panicked|runtime\.gopanic|runtime error|runtime\.\w*error|"
+    r"nil pointer dereference|fatal error:|goroutine \d"
 )
-_ENDED = _seek(r"\bpanic\b|panicked at|kernel pid terminated|application_start_failure")
+_ENDED = _seek(r"^panic\b|\npanic\b|panicked at|kernel pid terminated|application_start_failure")
+_PERMISSION = "android.permission."
 _MOBILE = _seek(
     r"\bandroid[.x]|\bandroidx\.|dalvik|libart|zygoteinit|on a null object reference|\bactivity\b|"
-    r"(?:fragment|viewmodel|activity|ContextImpl|ActivityThread|Looper)\.(?:java|kt)\b|UIApplication|UIKit|\.mm?:|\.swift\b"
+    r"(?:fragment|viewmodel|activity)\.(?:java|kt)\b|android\.app\.ContextImpl|ActivityThread\.java|android\.os\.Looper|UIApplication|UIKit|\.mm?:|\.swift\b"
 )
 _TELEMETRY = _seek(
     r"\b(?:raven|sentry[_-]?sdk|sentry_raven|rollbar|bugsnag|airbrake|honeybadger|newrelic|new_relic|"
@@ -127,7 +129,8 @@ _TEST = _seek(
 def non_production(facts: Facts) -> bool:
     """The environment is named staging, dev, test, …"""
     d = facts.digest
-    named = " ".join((d.environment, *(d.tags.get(tag, "") for tag in ("env", "stage", "project")))).lower()
+    told = (d.environment, d.tags.get("env", ""), d.tags.get("stage", ""))
+    named = " ".join(told if any(told) else (d.tags.get("project", ""),)).lower()
     return not _NON_PRODUCTION.isdisjoint(_WORDS.findall(named))
 
 
@@ -185,7 +188,7 @@ def mobile(facts: Facts) -> bool:
         return True
     jvm = d.platform in ("java", "kotlin", "android")
     return jvm and bool(
-        _MOBILE.search(facts.stack) or "null object reference" in facts.text or "android." in facts.text
+        _MOBILE.search(facts.stack) or "null object reference" in facts.text or _PERMISSION in facts.text
     )
 
 
