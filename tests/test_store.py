@@ -76,6 +76,18 @@ def test_work_that_comes_while_its_subject_is_busy_waits(store: Store) -> None:
     assert [job.state for job in store.work.due()] == ["queued"]
 
 
+def test_what_was_put_in_for_later_is_not_answered_by_what_runs_now(store: Store) -> None:
+    """A second look at a model that was away: the job that runs now has asked it already."""
+    store.work.add(ISSUE, dedupe="a")
+    store.work.add(ISSUE, dedupe="same")
+    store.work.add(ISSUE, dedupe="later", delay=120.0)
+    (job,) = store.work.due()
+    store.work.claim(job, "w1")
+    assert store.work.counts() == {"running": 1, "done": 1, "queued": 1}
+    store.work.finish(job.id, "w1", "triaged", "")
+    assert store.work.due() == [], "it waits for its time"
+
+
 def test_a_workflow_that_repeats_its_end_cannot_touch_the_next_attempt(store: Store) -> None:
     store.work.add(ISSUE, dedupe="a")
     (job,) = store.work.due()

@@ -112,7 +112,8 @@ class WorkRepository(WorkQueries):
         """Mark it running, once over all workers; False where another was faster.
 
         Other queued rows that ask the same of the same subject are merged into it: the job reads what is
-        now, so it answers them all.
+        now, so it answers them all. But one that was put in for later (a second look at a model that was
+        away) is not answered by a job that ran before.
         """
         now = self._clock()
         with self._engine.begin() as connection:
@@ -131,6 +132,7 @@ class WorkRepository(WorkQueries):
                     work.c.state == "queued",
                     work.c.payload.is_(None),
                     work.c.id != job.id,
+                    or_(work.c.due_at <= now, work.c.attempts > 0),
                 )
                 .values(state="done", outcome="merged", reason=f"answered by job {job.id}", finished_at=now)
             )
