@@ -19,20 +19,18 @@ import json
 import os
 import sys
 import tempfile
-import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from app.jobs.engine import migrate_jobs
 from app.store.engine import make_engine, migrate
 from benchmarks.model_path import Bench, make_issues
-from tests.postgres import own_server
+from tests.postgres import fresh_database, own_server
 
 WORKERS = (1, 2, 4)
 SIZES = text(
@@ -40,19 +38,6 @@ SIZES = text(
     "FROM pg_stat_user_tables GROUP BY schemaname"
 )
 NAMES = {"public": "ours", "dbos": "dbos"}
-
-
-@contextmanager
-def database(server: str) -> Iterator[str]:
-    """A new and empty database on the server."""
-    name = f"scale_{uuid.uuid4().hex[:10]}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield f"{server.rsplit('/', 1)[0]}/{name}"
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-    admin.dispose()
 
 
 def sizes(url: str) -> dict[str, float]:
@@ -66,7 +51,7 @@ def sizes(url: str) -> dict[str, float]:
 
 def run(server: str, workers: int, issues: int) -> tuple[float, dict[str, float]]:
     """Jobs a second, and megabytes a 10,000 issues."""
-    with tempfile.TemporaryDirectory() as folder, database(server) as url:
+    with tempfile.TemporaryDirectory() as folder, fresh_database(server) as url:
         migrate(engine := make_engine(url))
         engine.dispose()
         migrate_jobs(url)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
 
 from app.sandbox.sandbox import SandboxSentry
 from app.sandbox.server import SandboxServer
@@ -47,32 +44,16 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-def _fresh_postgres(server: str) -> tuple[str, str]:
-    name = f"triage_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    try:
-        with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-    except OperationalError as error:
-        pytest.fail(f"Postgres at {server} does not let us create a database: {error}")
-    finally:
-        admin.dispose()
-    return server.rsplit("/", 1)[0] + f"/{name}", name
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A new and empty database, on each kind of server in turn."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'triage.db'}"
         return
-    server: str = request.getfixturevalue("postgres_url")
-    url, name = _fresh_postgres(server)
-    yield url
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-    admin.dispose()
+    from .postgres import fresh_database
+
+    with fresh_database(request.getfixturevalue("postgres_url")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,7 +32,6 @@ class Answer:
     issue: str
     status: int
     hook_error: str
-    seconds: float
 
 
 class Deliveries:
@@ -43,11 +41,9 @@ class Deliveries:
     def __init__(self) -> None:
         self.targets: list[str] = []
         self.answers: list[Answer] = []
-        self.refused = 0
         self._lock = threading.Lock()
 
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> int:
-        began = time.monotonic()
         for target in self.targets or [url]:
             status, hook_error = 0, ""
             try:
@@ -57,22 +53,19 @@ class Deliveries:
                 status, hook_error = answer.status_code, answer.headers.get("Sentry-Hook-Error", "")
             except requests.ConnectionError as problem:
                 if was_refused(problem):
-                    self.refused += 1
                     continue
             except requests.Timeout:
                 pass
-            self._note(headers["Sentry-Hook-Resource"], json.loads(body), status, hook_error, began)
+            self._note(headers["Sentry-Hook-Resource"], json.loads(body), status, hook_error)
             return status
-        self._note(headers["Sentry-Hook-Resource"], json.loads(body), 0, "nobody listens", began)
+        self._note(headers["Sentry-Hook-Resource"], json.loads(body), 0, "nobody listens")
         return 0
 
-    def _note(self, resource: str, payload: Any, status: int, hook_error: str, began: float) -> None:
+    def _note(self, resource: str, payload: Any, status: int, hook_error: str) -> None:
         about = payload["data"].get("issue") or {}
         issue = str(about["id"]) if (about.get("project") or {}).get("slug") == PROJECT else ""
         with self._lock:
-            self.answers.append(
-                Answer(resource, payload["action"], issue, status, hook_error, time.monotonic() - began)
-            )
+            self.answers.append(Answer(resource, payload["action"], issue, status, hook_error))
 
     def by_status(self) -> Counter[int]:
         return Counter(answer.status for answer in self.answers)
@@ -92,12 +85,12 @@ def was_refused(problem: requests.ConnectionError) -> bool:
 
 
 @contextmanager
-def hail(sandbox: SandboxServer, rate: float, first: int = 0, most: int = 1000) -> Iterator[None]:
+def hail(sandbox: SandboxServer, rate: float, most: int = 1000) -> Iterator[None]:
     """New issues at this pace a second, in a thread, for as long as the block runs; at most ``most``."""
     stopped = threading.Event()
 
     def fall() -> None:
-        for number in range(first, first + most):
+        for number in range(most):
             sandbox.sandbox.capture(PROJECT, error(number))
             if stopped.wait(1 / rate):
                 break

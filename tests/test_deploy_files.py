@@ -23,7 +23,6 @@ from app.sandbox import SandboxSentry, SandboxServer
 from app.settings import Settings
 from app.settings_sources import aliases
 
-from .conftest import _fresh_postgres
 from .live import Live, kill, wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -102,12 +101,12 @@ def test_the_procfile_runs(tmp_path: Path, sandbox: SandboxServer) -> None:
         live.triages(sandbox)
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_compose_runs_its_commands_on_postgres(
-    tmp_path: Path, sandbox: SandboxServer, postgres_url: str
+    tmp_path: Path, sandbox: SandboxServer, database_url: str
 ) -> None:
     services = compose()["services"]
-    url, _ = _fresh_postgres(postgres_url)
-    plain = url.replace("postgresql+psycopg", "postgresql")
+    plain = database_url.replace("postgresql+psycopg", "postgresql")
     assert re.fullmatch(
         r"postgresql://triage:\$\{POSTGRES_PASSWORD:\?[^}]+\}@postgres:5432/triage",
         services["web"]["environment"]["DATABASE_URL"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
@@ -9,7 +10,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, Table, create_engine, event
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -35,6 +38,11 @@ def make_engine(url: str) -> Engine:
         connection.execute("PRAGMA wal_autocheckpoint=4000")
 
     return engine
+
+
+def insert_of(engine: Engine) -> Callable[[Table], Any]:
+    """The ``insert`` of the engine's dialect, which knows ``ON CONFLICT``."""
+    return sqlite_insert if engine.dialect.name == "sqlite" else postgres_insert
 
 
 def _config(engine: Engine) -> Config:

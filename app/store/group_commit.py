@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Engine, Table
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from .engine import insert_of
 
 
 class _Ticket:
@@ -32,8 +32,7 @@ class GroupInsert:
 
     def __init__(self, engine: Engine, table: Table, columns: Sequence[str], *, unique: str) -> None:
         dialect = engine.dialect
-        insert = sqlite_insert if dialect.name == "sqlite" else postgres_insert
-        statement = insert(table).on_conflict_do_nothing(index_elements=[unique]).inline()
+        statement = insert_of(engine)(table).on_conflict_do_nothing(index_elements=[unique]).inline()
         compiled = statement.compile(dialect=dialect, column_keys=list(columns))
         self._engine = engine
         self._sql = str(compiled)

@@ -9,12 +9,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Engine, Row, bindparam, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.core.digest import Digest
 from app.core.writes import Plan
 
+from .engine import insert_of
 from .tables import issues
 from .vault import Vault
 
@@ -44,7 +43,7 @@ class IssueRepository:
 
     def __init__(self, engine: Engine, vault: Vault, clock: Clock) -> None:
         self._engine = engine
-        self._insert = sqlite_insert if engine.dialect.name == "sqlite" else postgres_insert
+        self._insert = insert_of(engine)
         self._vault = vault
         self._clock = clock
 
