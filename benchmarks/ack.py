@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -121,19 +122,31 @@ def throughput(port: int, payload: bytes, seconds: float) -> float:
 def paced(port: int, payload: bytes, rate: int, seconds: float) -> list[float]:
     """Seconds each of ``rate`` requests a second took, counted from when it was due.
 
-    Runs in a process of its own: beside the sandbox's threads the client would wait for Python's lock and
-    not for us.
+    Over ``CONNECTIONS`` kept connections in turn, as Sentry's many senders do: a late answer does not make
+    the next request late. Runs in a process and a session of its own: beside the sandbox's threads it would
+    wait for Python's lock and for the sandbox's share of the processors, and not for us.
     """
-    request, took = Request(port, payload), []
-    connection = Connection(port)
-    began = time.perf_counter()
-    for number in range(int(rate * seconds)):
-        due = began + number / rate
-        time.sleep(max(0.0, due - time.perf_counter()))
-        connection.send(request.bytes())
-        while not connection.receive():
-            pass
-        took.append(time.perf_counter() - due)
+    os.setsid()
+    request, total = Request(port, payload), int(rate * seconds)
+    idle = deque(Connection(port) for _ in range(CONNECTIONS))
+    due_at: dict[Connection, float] = {}
+    took: list[float] = []
+    with selectors.SelectSelector() as selector:  # waits to the microsecond
+        for connection in idle:
+            selector.register(connection.socket, selectors.EVENT_READ, connection)
+        sent, began = 0, time.perf_counter()
+        while len(took) < total:
+            due = began + sent / rate
+            if sent < total and idle and time.perf_counter() >= due:
+                connection, sent = idle.popleft(), sent + 1
+                due_at[connection] = due
+                connection.send(request.bytes())
+                continue
+            wait = max(0.0, due - time.perf_counter()) if sent < total and idle else None
+            for key, _ in selector.select(wait):
+                if key.data.receive():
+                    took.append(time.perf_counter() - due_at.pop(key.data))
+                    idle.append(key.data)
     return took
 
 

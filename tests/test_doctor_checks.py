@@ -23,6 +23,7 @@ from app.sandbox import SandboxSentry, SandboxServer, TokenSpec
 from app.settings import Settings, fixed_settings, load_settings
 from app.store import Store, open_store
 from app.store.engine import migrate
+from app.store.retention import purge
 
 from .live import Live, free_port, wait_until
 from .model_kit import chat
@@ -211,7 +212,8 @@ def test_no_worker_failed_jobs_and_silence(rig: Rig) -> None:
     found = rig.examine("workers", "queue")
     assert found["workers"].finding.state is State.FAIL
     assert found["queue"].finding.state is State.WARN
-    store.work.purge(job.created_at.replace(year=job.created_at.year + 1))
+    later = job.created_at.replace(year=job.created_at.year + 1)
+    purge(store.engine, before=later, ledger_before=later)
     assert rig.examine("webhooks")["webhooks"].finding.state is State.WARN
     store.close()
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from app.core.digest import Digest, ExceptionInfo, Frame
 from app.core.intake import Intent, Kind
@@ -29,6 +29,21 @@ VERDICT = Verdict(
     source=Source.OFFLINE,
     evidence=(Evidence(id="exception:0.type", seen="OperationalError", says="raised by the driver"),),
 )
+
+
+def read(store: Store, digest: Digest) -> None:
+    """Issue 41 has been read."""
+    store.issues.save_read(
+        "41",
+        project="shop",
+        short_id="SHOP-1",
+        status="unresolved",
+        signature="s" * 32,
+        first_seen=NOW,
+        last_seen=NOW,
+        digest=digest,
+        extra={"hash": "x"},
+    )
 
 
 def test_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
@@ -131,17 +146,7 @@ def test_payload_and_content_are_unreadable_in_the_database(store: Store) -> Non
     digest = Digest(
         title=secret, exceptions=(ExceptionInfo(type="E", value=secret, frames=(Frame(function="f"),)),)
     )
-    store.issues.save_read(
-        "41",
-        project="shop",
-        short_id="SHOP-1",
-        status="unresolved",
-        signature="s" * 32,
-        first_seen=NOW,
-        last_seen=NOW,
-        digest=digest,
-        extra={"hash": "x"},
-    )
+    read(store, digest)
     store.verdicts.add(
         "41", VERDICT.model_copy(update={"root_cause": secret}), project="shop", signature="", reason=""
     )
@@ -168,6 +173,24 @@ def test_an_equal_verdict_is_no_new_version(store: Store) -> None:
     assert (first.version, again.version, changed.version) == (1, 1, 2)
     assert [stored.version for stored in store.verdicts.history("41")] == [1, 2]
     assert first.verdict == VERDICT
+
+
+def test_a_step_that_died_before_it_named_the_newest_verdict_names_it_when_repeated(store: Store) -> None:
+    read(store, Digest())
+
+    def die(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if statement.startswith("UPDATE issues"):
+            raise KeyboardInterrupt
+
+    event.listen(store.engine, "before_cursor_execute", die)
+    with pytest.raises(KeyboardInterrupt):
+        store.verdicts.add("41", VERDICT, project="shop", signature="s", reason="rule")
+    event.remove(store.engine, "before_cursor_execute", die)
+    assert [stored.version for stored in store.verdicts.history("41")] == [1]
+    assert store.issues.known(["41"])["41"].version == 0
+    store.verdicts.add("41", VERDICT, project="shop", signature="s", reason="rule")
+    assert [stored.version for stored in store.verdicts.history("41")] == [1]
+    assert store.issues.known(["41"])["41"].version == 1
 
 
 def test_only_what_a_model_or_a_person_said_is_reused(store: Store) -> None:

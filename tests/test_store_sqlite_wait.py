@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, select
+from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, event, select
 
 from app.store import sqlite_wait
-from app.store.engine import make_engine
+from app.store.engine import make_engine, write
 from app.store.group_commit import GroupInsert
 
 ROWS = Table("rows", MetaData(), Column("id", Integer, primary_key=True), Column("name", String, unique=True))
@@ -32,6 +32,26 @@ def other(engine: Engine) -> Iterator[sqlite3.Connection]:
     """Another process's connection."""
     with closing(sqlite3.connect(str(engine.url.database), isolation_level=None)) as connection:
         yield connection
+
+
+@pytest.fixture
+def free_after_statements(engine: Engine, other: sqlite3.Connection) -> list[bool]:
+    """For each statement that the engine has run: whether the lock was free right after it, before Python
+    said anything more to the driver."""
+    found: list[bool] = []
+    other.execute("PRAGMA busy_timeout=0")
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _ask(*_args: Any) -> None:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            found.append(False)
+        else:
+            found.append(True)
+
+    return found
 
 
 def names(engine: Engine) -> list[str]:
@@ -112,3 +132,15 @@ def test_a_group_that_fails_tells_each_of_its_rows_and_leaves_nothing(engine: En
         insert(id=1, name="second")
     assert insert(id=2, name="third")
     assert names(engine) == ["first", "third"]
+
+
+def test_one_statement_holds_the_lock_no_longer_than_it_runs(
+    engine: Engine, free_after_statements: list[bool]
+) -> None:
+    write(engine, ROWS.insert().values(name="at once"))
+    assert free_after_statements == [True]
+    add(engine, "with a commit")
+    assert free_after_statements == [True, False]
+    write(engine, ROWS.insert().values(name="at once again"))
+    assert free_after_statements == [True, False, True]
+    assert len(names(engine)) == 3

@@ -16,6 +16,8 @@ from app.services import build_services
 from app.settings import load_settings
 from app.store.engine import is_migrated
 
+from ._priority import give_way
+
 
 @click.command()
 @click.option("--name", help="Executor id; a random one by default. Two workers must never share one.")
@@ -23,6 +25,7 @@ def command(name: str | None) -> None:
     """Triage issues: take jobs from the database until stopped."""
     settings = load_settings()
     configure_logging(settings)
+    give_way(settings.triage_worker_nice)
     start_reporting(settings, "worker")
     services = build_services(settings)
     if not is_migrated(services.store.engine):

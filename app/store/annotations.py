@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core.annotation_rules import AnnotationState
 
+from .engine import insert_of, write
 from .tables import annotation_events, facts, projects
 
 Clock = Callable[[], datetime]
@@ -36,6 +37,7 @@ class AnnotationRepository:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
+        self._insert = insert_of(engine)
         self._clock = clock
 
     def state(self, project_id: str, issue_id: str, version: int, tags: Mapping[str, str]) -> AnnotationState:
@@ -77,19 +79,13 @@ class AnnotationRepository:
             "sent_at": self._clock(),
         }
         try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(annotation_events), row)
+            write(self._engine, insert(annotation_events).values(row))
         except IntegrityError:  # sent before by a worker that died: this is the same event again
             return
 
     def landed(self, project_id: str, event_id: str) -> None:
-        now = self._clock()
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(annotation_events)
-                .where(annotation_events.c.event_id == event_id, annotation_events.c.landed_at.is_(None))
-                .values(landed_at=now)
-            )
+        flying = (annotation_events.c.event_id == event_id, annotation_events.c.landed_at.is_(None))
+        write(self._engine, update(annotation_events).where(*flying).values(landed_at=self._clock()))
         self._project(project_id, canary_passed=True)
 
     def disable(self, project_id: str, reason: str) -> None:
@@ -169,17 +165,9 @@ class AnnotationRepository:
 
     def _project(self, project_id: str, **values: Any) -> None:
         values["updated_at"] = self._clock()
-        with self._engine.begin() as connection:
-            query = update(projects).where(projects.c.project_id == project_id).values(**values)
-            if connection.execute(query).rowcount:
-                return
-        fresh = {"canary_passed": False, "tags_disabled": ""} | values
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(projects).values(project_id=project_id, **fresh))
-        except IntegrityError:  # another worker made it between the two
-            with self._engine.begin() as connection:
-                connection.execute(query)
+        columns = {"canary_passed": False, "tags_disabled": ""} | values
+        fresh = self._insert(projects).values(project_id=project_id, **columns)
+        write(self._engine, fresh.on_conflict_do_update(index_elements=[projects.c.project_id], set_=values))
 
 
 def _scalar(connection: Connection, query: Any) -> Any:

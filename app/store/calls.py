@@ -13,6 +13,7 @@ from sqlalchemy import Engine, case, func, insert, select, update
 
 from app.core.budget import Ceilings, Ledger
 
+from .engine import write
 from .tables import model_calls, redactions
 
 Clock = Callable[[], datetime]
@@ -50,22 +51,17 @@ class ModelCallRepository:
         The row is inserted before the sums are read: of two workers at the ceiling, one at the most passes.
         A call that an earlier attempt left open died with its worker; its price stays, it may have been made.
         """
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(model_calls)
-                .where(model_calls.c.issue_id == issue_id, model_calls.c.result == ASKING)
-                .values(result=LOST)
-            )
-            row_id = connection.execute(
-                insert(model_calls).values(
-                    issue_id=issue_id,
-                    signature=signature,
-                    model=model,
-                    result=ASKING,
-                    cost_usd=estimate,
-                    at=self._clock(),
-                )
-            ).inserted_primary_key
+        left_open = (model_calls.c.issue_id == issue_id, model_calls.c.result == ASKING)
+        write(self._engine, update(model_calls).where(*left_open).values(result=LOST))
+        query = insert(model_calls).values(
+            issue_id=issue_id,
+            signature=signature,
+            model=model,
+            result=ASKING,
+            cost_usd=estimate,
+            at=self._clock(),
+        )
+        row_id = write(self._engine, query).inserted_primary_key
         number = int(row_id[0]) if row_id else 0
         ledger = self.ledger()
         without = Ledger(today=ledger.today - estimate, month=ledger.month - estimate)
@@ -120,8 +116,7 @@ class ModelCallRepository:
 
     def cancel(self, number: int) -> None:
         """The call was not made after all."""
-        with self._engine.begin() as connection:
-            connection.execute(model_calls.delete().where(model_calls.c.id == number))
+        write(self._engine, model_calls.delete().where(model_calls.c.id == number))
 
     def mean_usd(self, since: datetime) -> tuple[int, float]:
         """How many calls were answered since then, and their mean price in dollars."""

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Insert, Row, Update, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core.corrections import SPOKEN, Field, Said
 
+from .engine import write
 from .tables import corrections, issues
 
 Clock = Callable[[], datetime]
@@ -56,23 +57,21 @@ class CorrectionRepository:
             for key, one in fresh.items():
                 changed |= self._put(connection, about, origin, key, one)
             gone = _standing(corrections.c.dedupe.like(f"{ref}:%"), corrections.c.dedupe.not_in(fresh))
-            changed |= self._retract(connection, *gone) > 0
+            changed |= connection.execute(self._retracted(*gone)).rowcount > 0
         return changed
 
     def add_once(self, about: About, origin: str, ref: str, said: Said) -> bool:
         """Keep what was observed unless it is known; True where it is new."""
         try:
-            with self._engine.begin() as connection:
-                self._insert(connection, about, origin, f"{ref}:{said.field.value}", said)
+            write(self._engine, _fresh(about, origin, f"{ref}:{said.field.value}", said))
         except IntegrityError:
             return False
         return True
 
     def lift(self, issue_id: str, field: Field) -> int:
         """Retract what was said of one field of an issue; answers how many words that were."""
-        with self._engine.begin() as connection:
-            mine = (corrections.c.issue_id == issue_id, corrections.c.field == field.value)
-            return self._retract(connection, *_standing(*mine))
+        mine = (corrections.c.issue_id == issue_id, corrections.c.field == field.value)
+        return write(self._engine, self._retracted(*_standing(*mine))).rowcount
 
     def of_issue(self, issue_id: str) -> list[Said]:
         """What stands, oldest first."""
@@ -141,7 +140,7 @@ class CorrectionRepository:
     def _put(self, connection: Connection, about: About, origin: str, key: str, one: Said) -> bool:
         known = connection.execute(select(corrections).where(corrections.c.dedupe == key)).first()
         if known is None:
-            self._insert(connection, about, origin, key, one)
+            connection.execute(_fresh(about, origin, key, one))
             return True
         if known.value == one.value and known.retracted_at is None:
             return False
@@ -152,32 +151,29 @@ class CorrectionRepository:
         )
         return True
 
-    def _insert(self, connection: Connection, about: About, origin: str, key: str, one: Said) -> None:
-        connection.execute(
-            insert(corrections).values(
-                issue_id=about.issue_id,
-                short_id=about.short_id[:100],
-                project=about.project[:100],
-                signature=about.signature,
-                field=one.field.value,
-                value=one.value[:120],
-                was=one.was[:120],
-                author=one.author[:200],
-                origin=origin,
-                dedupe=key,
-                at=one.at,
-            )
-        )
-
-    def _retract(self, connection: Connection, *where: ColumnElement[bool]) -> int:
-        return connection.execute(
-            update(corrections).where(*where).values(retracted_at=self._clock())
-        ).rowcount
+    def _retracted(self, *where: ColumnElement[bool]) -> Update:
+        return update(corrections).where(*where).values(retracted_at=self._clock())
 
     def _read(self, *where: ColumnElement[bool]) -> list[Said]:
         query = select(corrections).where(*_standing(*where)).order_by(corrections.c.at, corrections.c.id)
         with self._engine.connect() as connection:
             return [_said(row) for row in connection.execute(query).all()]
+
+
+def _fresh(about: About, origin: str, key: str, one: Said) -> Insert:
+    return insert(corrections).values(
+        issue_id=about.issue_id,
+        short_id=about.short_id[:100],
+        project=about.project[:100],
+        signature=about.signature,
+        field=one.field.value,
+        value=one.value[:120],
+        was=one.was[:120],
+        author=one.author[:200],
+        origin=origin,
+        dedupe=key,
+        at=one.at,
+    )
 
 
 def _standing(*where: ColumnElement[bool]) -> Collection[ColumnElement[bool]]:

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, Table, create_engine, event
+from sqlalchemy import CursorResult, Engine, Executable, Table, create_engine, event
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
@@ -38,6 +38,16 @@ def make_engine(url: str) -> Engine:
         connection.execute("PRAGMA wal_autocheckpoint=4000")
 
     return engine
+
+
+def write(engine: Engine, statement: Executable) -> CursorResult[Any]:
+    """Run one statement as a transaction of its own, which the driver begins and commits in the same call.
+
+    With COMMIT apart, a thread of a busy worker waits for Python's lock before it can say it, and holds
+    SQLite's write lock meanwhile, for which webhooks wait.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        return connection.execute(statement)
 
 
 def insert_of(engine: Engine) -> Callable[[Table], Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from .engine import insert_of, write
 from .tables import facts
 
 Clock = Callable[[], datetime]
@@ -41,12 +42,11 @@ class FactRepository:
         if seen is not None and now <= seen:
             now = seen + timedelta(microseconds=1)
         try:
-            with self._engine.begin() as connection:
-                if seen is None:
-                    connection.execute(insert(facts).values(key=key, value=value, updated_at=now))
-                    return True
-                query = update(facts).where(facts.c.key == key, facts.c.updated_at == seen)
-                return connection.execute(query.values(value=value, updated_at=now)).rowcount == 1
+            if seen is None:
+                write(self._engine, insert(facts).values(key=key, value=value, updated_at=now))
+                return True
+            query = update(facts).where(facts.c.key == key, facts.c.updated_at == seen)
+            return write(self._engine, query.values(value=value, updated_at=now)).rowcount == 1
         except IntegrityError:
             return False
 
@@ -63,22 +63,14 @@ class FactRepository:
                     value = change(connection.execute(select(facts.c.value).where(mine)).scalar())
                     connection.execute(update(facts).where(mine).values(value=value))
                     return value
+            value = change(None)
             try:
-                with self._engine.begin() as connection:
-                    value = change(None)
-                    connection.execute(insert(facts).values(key=key, value=value, updated_at=self._clock()))
-                    return value
+                write(self._engine, insert(facts).values(key=key, value=value, updated_at=self._clock()))
+                return value
             except IntegrityError:  # another process put it between the two: change that one
                 continue
 
     def put(self, key: str, value: Any) -> None:
         values = {"value": value, "updated_at": self._clock()}
-        with self._engine.begin() as connection:
-            if connection.execute(update(facts).where(facts.c.key == key).values(**values)).rowcount:
-                return
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(facts).values(key=key, **values))
-        except IntegrityError:  # another process put it between the two
-            with self._engine.begin() as connection:
-                connection.execute(update(facts).where(facts.c.key == key).values(**values))
+        fresh = insert_of(self._engine)(facts).values(key=key, **values)
+        write(self._engine, fresh.on_conflict_do_update(index_elements=[facts.c.key], set_=values))

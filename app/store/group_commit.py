@@ -62,11 +62,11 @@ class GroupInsert:
         return bool(ticket.stored)
 
     def _store_all(self) -> None:
-        """Store every row that waits now, in one transaction."""
+        """Store every row that waits now, together."""
         with self._list:
             group, self._waiting = self._waiting, []
         try:
-            results = self._in_one_transaction(group)
+            results = self._commit_all(group)
         except Exception as error:
             for ticket in group:
                 ticket.error = error
@@ -74,19 +74,17 @@ class GroupInsert:
         for ticket, stored in zip(group, results, strict=True):
             ticket.stored = stored
 
-    def _in_one_transaction(self, group: list[_Ticket]) -> list[bool]:
-        connection = self._engine.raw_connection()
-        try:
-            cursor = connection.cursor()
+    def _commit_all(self, group: list[_Ticket]) -> list[bool]:
+        """A row that is alone is committed by the statement itself (see ``write``)."""
+        with self._engine.connect() as connection:
+            if len(group) == 1:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+            cursor = connection.connection.cursor()
             results = []
             for ticket in group:
                 cursor.execute(self._sql, ticket.values)
                 results.append(cursor.rowcount == 1)
             cursor.close()
-            connection.commit()
-        except Exception:
-            connection.rollback()
-            raise
-        finally:
-            connection.close()
+            if len(group) > 1:
+                connection.connection.commit()
         return results

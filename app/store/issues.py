@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Row, bindparam, func, or_, select, update
 from app.core.digest import Digest
 from app.core.writes import Plan
 
-from .engine import insert_of
+from .engine import insert_of, write
 from .tables import issues
 from .vault import Vault
 
@@ -74,8 +74,7 @@ class IssueRepository:
             ),
         }
         fresh = self._insert(issues).values(issue_id=issue_id, state="new", version=0, **values)
-        with self._engine.begin() as connection:  # one statement, so that the write lock is held shortly
-            connection.execute(fresh.on_conflict_do_update(index_elements=[issues.c.issue_id], set_=values))
+        write(self._engine, fresh.on_conflict_do_update(index_elements=[issues.c.issue_id], set_=values))
 
     def get(self, issue_id: str) -> StoredIssue | None:
         with self._engine.connect() as connection:
@@ -94,8 +93,7 @@ class IssueRepository:
     def save_plan(self, issue_id: str, plan: Plan) -> None:
         """Keep the writes that were decided, until the next decision."""
         sealed = self._vault.seal(_PLAN.dump_python(plan, mode="json"))
-        with self._engine.begin() as connection:
-            connection.execute(update(issues).where(issues.c.issue_id == issue_id).values(plan=sealed))
+        write(self._engine, update(issues).where(issues.c.issue_id == issue_id).values(plan=sealed))
 
     def plan(self, issue_id: str) -> Plan | None:
         with self._engine.connect() as connection:
@@ -126,8 +124,7 @@ class IssueRepository:
         values: dict[str, Any] = {"state": state}
         if state == "triaged":
             values["triaged_at"] = self._clock()
-        with self._engine.begin() as connection:
-            connection.execute(update(issues).where(issues.c.issue_id == issue_id).values(**values))
+        write(self._engine, update(issues).where(issues.c.issue_id == issue_id).values(**values))
 
     def known(self, issue_ids: list[str]) -> dict[str, StoredIssue]:
         """Those of ``issue_ids`` that we have, by id."""

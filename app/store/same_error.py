@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Engine, select, update
 
 from .calls import ASKING
+from .engine import write
 from .tables import issues, model_calls, work
 
 Clock = Callable[[], datetime]
@@ -58,12 +59,9 @@ class SameErrorRepository:
         now = self._clock()
         same = select(issues.c.issue_id).where(issues.c.signature == signature)
         waiting = (work.c.state == "queued", work.c.reason == reason, work.c.due_at > now)
-        with self._engine.begin() as connection:
-            found = (
-                connection.execute(select(work.c.id).where(*waiting, work.c.subject.in_(same)))
-                .scalars()
-                .all()
-            )
-            if found:
-                connection.execute(update(work).where(*waiting, work.c.id.in_(found)).values(due_at=now))
+        with self._engine.connect() as connection:
+            query = select(work.c.id).where(*waiting, work.c.subject.in_(same))
+            found = connection.execute(query).scalars().all()
+        if found:
+            write(self._engine, update(work).where(*waiting, work.c.id.in_(found)).values(due_at=now))
         return len(found)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, extract, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from .engine import write
 from .tables import facts, model_calls, redactions, verdicts, work, writes
 
 Clock = Callable[[], datetime]
@@ -117,16 +118,12 @@ class TotalsRepository:
             "value": {"until": horizon.isoformat(), "totals": rows},
             "updated_at": self._clock(),
         }
+        mine = (facts.c.key == KEY, facts.c.updated_at == version)
         try:
-            with self._engine.begin() as connection:
-                if version is None:
-                    connection.execute(insert(facts).values(key=KEY, **values))
-                else:
-                    connection.execute(
-                        update(facts)
-                        .where(facts.c.key == KEY, facts.c.updated_at == version)
-                        .values(**values)
-                    )
+            if version is None:
+                write(self._engine, insert(facts).values(key=KEY, **values))
+            else:
+                write(self._engine, update(facts).where(*mine).values(**values))
         except IntegrityError:  # another process counted first: what it kept is the same
             pass
         return horizon, new

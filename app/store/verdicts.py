@@ -12,6 +12,7 @@ from sqlalchemy import Engine, Row, insert, or_, select, update
 from app.core.verdict import Verdict
 from app.core.vocabulary import Source
 
+from .engine import write
 from .tables import issues, verdicts
 from .vault import Vault
 
@@ -55,31 +56,36 @@ class VerdictRepository:
         """
         last = self.latest(issue_id)
         if last is not None and last.verdict == verdict:
+            self._point(issue_id, last.version)
             return last
         version = 1 if last is None else last.version + 1
         now = self._clock()
-        with self._engine.begin() as connection:
-            connection.execute(
-                insert(verdicts).values(
-                    issue_id=issue_id,
-                    version=version,
-                    project=project,
-                    signature=signature,
-                    category=verdict.category.value,
-                    severity=verdict.severity.value,
-                    immediate=verdict.requires_immediate_action,
-                    confidence=verdict.confidence,
-                    abstained=verdict.abstained,
-                    source=verdict.source.value,
-                    model=verdict.model,
-                    reason=reason[:500],
-                    body=self._vault.seal(verdict.model_dump(mode="json")),
-                    sent=None if sent is None else self._vault.seal(sent),
-                    created_at=now,
-                )
-            )
-            connection.execute(update(issues).where(issues.c.issue_id == issue_id).values(version=version))
+        query = insert(verdicts).values(
+            issue_id=issue_id,
+            version=version,
+            project=project,
+            signature=signature,
+            category=verdict.category.value,
+            severity=verdict.severity.value,
+            immediate=verdict.requires_immediate_action,
+            confidence=verdict.confidence,
+            abstained=verdict.abstained,
+            source=verdict.source.value,
+            model=verdict.model,
+            reason=reason[:500],
+            body=self._vault.seal(verdict.model_dump(mode="json")),
+            sent=None if sent is None else self._vault.seal(sent),
+            created_at=now,
+        )
+        write(self._engine, query)
+        self._point(issue_id, version)
         return StoredVerdict(issue_id, version, project, signature, reason, now, verdict)
+
+    def _point(self, issue_id: str, version: int) -> None:
+        """The issue's row says which version is the newest. A step that died before this does it when it is
+        repeated."""
+        stale = (issues.c.issue_id == issue_id, issues.c.version != version)
+        write(self._engine, update(issues).where(*stale).values(version=version))
 
     def latest(self, issue_id: str) -> StoredVerdict | None:
         query = select(verdicts).where(verdicts.c.issue_id == issue_id).order_by(verdicts.c.version.desc())

@@ -7,13 +7,14 @@ A row is ``queued`` until its time comes, ``running`` while a durable workflow h
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine, case, or_, select, update
 
 from app.core.intake import Intent, Kind
 
+from .engine import write
 from .group_commit import GroupInsert
 from .tables import work
 from .vault import Vault
@@ -85,9 +86,8 @@ class WorkRepository(WorkQueries):
 
     def replace_payload(self, job_id: int, payload: Any) -> None:
         """What the job works with from now on."""
-        values = {"payload": self._vault.seal(payload)}
-        with self._engine.begin() as connection:
-            connection.execute(update(work).where(work.c.id == job_id).values(values))
+        sealed = self._vault.seal(payload)
+        write(self._engine, update(work).where(work.c.id == job_id).values(payload=sealed))
 
     def due(self, limit: int = 100, kinds: Collection[Kind] = tuple(Kind)) -> list[Job]:
         """Rows whose time has come and whose subject has nothing running, one a subject: by rank, then the
@@ -116,45 +116,36 @@ class WorkRepository(WorkQueries):
         away) is not answered by a job that ran before.
         """
         now = self._clock()
-        with self._engine.begin() as connection:
-            claimed = connection.execute(
-                update(work)
-                .where(work.c.id == job.id, work.c.state == "queued")
-                .values(state="running", started_at=now, workflow_id=workflow_id)
-            )
-            if claimed.rowcount != 1:
-                return False
-            connection.execute(
-                update(work)
-                .where(
-                    work.c.subject == job.subject,
-                    work.c.kind == job.kind.value,
-                    work.c.state == "queued",
-                    work.c.payload.is_(None),
-                    work.c.id != job.id,
-                    or_(work.c.due_at <= now, work.c.attempts > 0),
-                )
-                .values(state="done", outcome="merged", reason=f"answered by job {job.id}", finished_at=now)
-            )
+        free = (work.c.id == job.id, work.c.state == "queued")
+        running = {"state": "running", "started_at": now, "workflow_id": workflow_id}
+        if write(self._engine, update(work).where(*free).values(running)).rowcount != 1:
+            return False
+        same = (
+            work.c.subject == job.subject,
+            work.c.kind == job.kind.value,
+            work.c.state == "queued",
+            work.c.payload.is_(None),
+            work.c.id != job.id,
+            or_(work.c.due_at <= now, work.c.attempts > 0),
+        )
+        with self._engine.connect() as connection:
+            if connection.execute(select(work.c.id).where(*same).limit(1)).first() is None:
+                return True
+        reason = f"answered by job {job.id}"
+        merged = {"state": "done", "outcome": "merged", "reason": reason, "finished_at": now}
+        write(self._engine, update(work).where(*same).values(merged))
         return True
 
     def hand_over(self, job_id: int, workflow_id: str, to: str) -> None:
         """Another workflow goes on with the row."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(work)
-                .where(work.c.id == job_id, work.c.workflow_id == workflow_id)
-                .values(workflow_id=to, started_at=self._clock())
-            )
+        held = (work.c.id == job_id, work.c.workflow_id == workflow_id)
+        write(self._engine, update(work).where(*held).values(workflow_id=to, started_at=self._clock()))
 
     def release(self, job_id: int, delay: float) -> None:
         """Give a claimed row back, unchanged, for ``delay`` seconds: its subject is busy elsewhere."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(work)
-                .where(work.c.id == job_id, work.c.state == "running")
-                .values(state="queued", due_at=self._clock() + timedelta(seconds=delay))
-            )
+        held = (work.c.id == job_id, work.c.state == "running")
+        due = self._clock() + timedelta(seconds=delay)
+        write(self._engine, update(work).where(*held).values(state="queued", due_at=due))
 
     def finish(self, job_id: int, workflow_id: str, outcome: str, reason: str) -> None:
         """It is done. Like ``fail`` and ``postpone``, this changes nothing unless ``workflow_id`` still has
@@ -180,31 +171,17 @@ class WorkRepository(WorkQueries):
 
     def _settle(self, job_id: int, workflow_id: str, *, reason: str, **values: Any) -> None:
         values["finished_at"] = None if values["state"] == "queued" else self._clock()
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(work)
-                .where(work.c.id == job_id, work.c.state == "running", work.c.workflow_id == workflow_id)
-                .values(reason=reason[:500], **values)
-            )
+        held = (work.c.id == job_id, work.c.state == "running", work.c.workflow_id == workflow_id)
+        write(self._engine, update(work).where(*held).values(reason=reason[:500], **values))
 
     def run_again(self, job_id: int) -> bool:
         """Queue a failed row once more, by a person's wish."""
-        with self._engine.begin() as connection:
-            result = connection.execute(
-                update(work)
-                .where(work.c.id == job_id, work.c.state == "failed")
-                .values(state="queued", attempts=work.c.attempts + 1, due_at=self._clock(), finished_at=None)
-            )
-        return result.rowcount == 1
-
-    def purge(self, before: datetime) -> int:
-        """Delete finished rows older than ``before``; answers how many."""
-        query = work.delete().where(
-            work.c.state.in_(("done", "failed")),
-            or_(work.c.finished_at < before, work.c.finished_at.is_(None)),
+        query = (
+            update(work)
+            .where(work.c.id == job_id, work.c.state == "failed")
+            .values(state="queued", attempts=work.c.attempts + 1, due_at=self._clock(), finished_at=None)
         )
-        with self._engine.begin() as connection:
-            return connection.execute(query).rowcount
+        return write(self._engine, query).rowcount == 1
 
 
 __all__ = ["GAVE_UP", "LATER", "Job", "WorkRepository"]

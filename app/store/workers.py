@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Engine, delete, select
 
+from .engine import insert_of, write
 from .tables import workers
 
 Clock = Callable[[], datetime]
@@ -17,26 +18,21 @@ class WorkerRepository:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
+        self._insert = insert_of(engine)
         self._clock = clock
 
     def beat(self, executor_id: str, *, host: str, pid: int) -> None:
         """This worker lives."""
         now = self._clock()
-        with self._engine.begin() as connection:
-            known = connection.execute(
-                update(workers).where(workers.c.executor_id == executor_id).values(beat_at=now)
-            ).rowcount
-            if not known:
-                connection.execute(
-                    insert(workers).values(
-                        executor_id=executor_id, host=host, pid=pid, started_at=now, beat_at=now
-                    )
-                )
+        fresh = self._insert(workers).values(
+            executor_id=executor_id, host=host, pid=pid, started_at=now, beat_at=now
+        )
+        key = [workers.c.executor_id]
+        write(self._engine, fresh.on_conflict_do_update(index_elements=key, set_={"beat_at": now}))
 
     def leave(self, executor_id: str) -> None:
         """It stopped in good order."""
-        with self._engine.begin() as connection:
-            connection.execute(delete(workers).where(workers.c.executor_id == executor_id))
+        write(self._engine, delete(workers).where(workers.c.executor_id == executor_id))
 
     def alive(self, within: float) -> set[str]:
         """Ids of the workers that have beaten within so many seconds."""
@@ -47,7 +43,5 @@ class WorkerRepository:
 
     def forget(self, older_than: float) -> None:
         """Drop the rows of workers that have been silent for so many seconds."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                delete(workers).where(workers.c.beat_at < self._clock() - timedelta(seconds=older_than))
-            )
+        before = self._clock() - timedelta(seconds=older_than)
+        write(self._engine, delete(workers).where(workers.c.beat_at < before))

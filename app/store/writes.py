@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, func, insert, select, update
 
+from .engine import write
 from .tables import writes
 from .vault import Vault
 
@@ -60,20 +61,18 @@ class WriteLog:
         ref: str = "",
     ) -> None:
         """Log one write that was done, or that came to nothing."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                insert(writes).values(
-                    issue_id=issue_id,
-                    version=version,
-                    kind=kind,
-                    outcome=outcome,
-                    before=self._vault.seal(before),
-                    after=self._vault.seal(after),
-                    ref=ref[:64],
-                    reason=reason[:500],
-                    at=self._clock(),
-                )
-            )
+        query = insert(writes).values(
+            issue_id=issue_id,
+            version=version,
+            kind=kind,
+            outcome=outcome,
+            before=self._vault.seal(before),
+            after=self._vault.seal(after),
+            ref=ref[:64],
+            reason=reason[:500],
+            at=self._clock(),
+        )
+        write(self._engine, query)
 
     def of_issue(self, issue_id: str) -> list[LoggedWrite]:
         """Oldest first."""
@@ -84,8 +83,7 @@ class WriteLog:
     def mark_undone(self, ids: Sequence[int]) -> None:
         """These lines were undone now; what was undone before keeps its time."""
         query = update(writes).where(writes.c.id.in_(ids), writes.c.undone_at.is_(None))
-        with self._engine.begin() as connection:
-            connection.execute(query.values(undone_at=self._clock()))
+        write(self._engine, query.values(undone_at=self._clock()))
 
     def written_issues(self, since: datetime | None = None) -> list[str]:
         """Ids of the issues with writes that stand, made since then; the newest first."""

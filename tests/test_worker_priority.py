@@ -1,0 +1,66 @@
+"""A worker steps back behind the processes that answer webhooks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.sandbox.sandbox import SandboxSentry
+from app.sandbox.server import SandboxServer
+
+from .live import Live, wait_until
+
+AUTOGROUP = Path("/proc/self/autogroup")
+
+GIVE_WAY = """
+import os
+from pathlib import Path
+from app.cli._priority import give_way
+group = Path("/proc/self/autogroup")
+give_way({})
+print(os.nice(0), group.read_text().split()[-1] if group.exists() else "-")
+"""
+
+
+def after(nice: int, *, leader: bool) -> tuple[int, str]:
+    """A process's own nice value and its session's, after ``give_way(nice)``."""
+    done = subprocess.run(
+        [sys.executable, "-c", GIVE_WAY.format(nice)],
+        start_new_session=leader,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    own, session = done.stdout.split()
+    return int(own), session
+
+
+def test_the_process_and_the_session_it_leads_are_lowered() -> None:
+    own, session = after(7, leader=True)
+    assert own == os.nice(0) + 7
+    assert session == ("7" if AUTOGROUP.exists() else "-")
+
+
+def test_a_session_of_others_is_left_alone() -> None:
+    before = AUTOGROUP.read_text().split()[-1] if AUTOGROUP.exists() else "-"
+    assert after(7, leader=False) == (os.nice(0) + 7, before)
+
+
+def test_nothing_is_changed_where_none_is_wished() -> None:
+    assert after(0, leader=True)[0] == os.nice(0)
+
+
+@pytest.mark.parametrize(("setting", "nice"), [({}, 10), ({"TRIAGE_WORKER_NICE": "3"}, 3)])
+def test_the_worker_does_it(tmp_path: Path, setting: dict[str, str], nice: int) -> None:
+    with (
+        SandboxServer(SandboxSentry()) as sandbox,
+        Live(tmp_path, sandbox, f"sqlite:///{tmp_path / 'triage.db'}", **setting) as live,
+    ):
+        live.release()
+        worker = live.worker("w")
+        wait_until(lambda: "takes jobs" in live.logs()["w.log"], 30, "the worker runs")
+        assert os.getpriority(os.PRIO_PROCESS, worker.pid) == min(os.nice(0) + nice, 19)
