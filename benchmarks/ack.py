@@ -19,6 +19,7 @@ import os
 import selectors
 import signal
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -228,6 +229,8 @@ def busy(sandbox: SandboxServer, folder: Path, port: int, env: dict[str, str]) -
         time.sleep(4)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as client:
             took = sorted(client.submit(paced, port, body(15_000), 50, BUSY_SECONDS).result())
+        if not left_over(folder):
+            raise RuntimeError("the workers ran out of work before the end: raise BACKLOG")
     return 1000 * took[len(took) // 2], 1000 * took[int(len(took) * 0.99)]
 
 
@@ -268,10 +271,15 @@ def measure(seconds: float, rounds: int) -> dict[str, object]:
     }
 
 
+def left_over(folder: Path) -> int:
+    """Issues of the backlog that no worker has begun."""
+    query = "SELECT count(DISTINCT subject) FROM work WHERE state = 'queued'"
+    with sqlite3.connect(folder / "triage.db", timeout=30) as connection:
+        return int(connection.execute(query).fetchone()[0]) - 1  # the webhooks' own issue
+
+
 def empty_queue(folder: Path) -> None:
     """The throughput runs stored many rows about one issue: the workers need not see them."""
-    import sqlite3
-
     with sqlite3.connect(folder / "triage.db", timeout=30) as connection:
         connection.execute("DELETE FROM work")
 

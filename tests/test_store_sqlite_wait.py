@@ -144,3 +144,30 @@ def test_one_statement_holds_the_lock_no_longer_than_it_runs(
     write(engine, ROWS.insert().values(name="at once again"))
     assert free_after_statements == [True, False, True]
     assert len(names(engine)) == 3
+
+
+def test_a_webhook_alone_is_one_statement_and_several_are_one_transaction(
+    engine: Engine, other: sqlite3.Connection
+) -> None:
+    said: list[str] = []
+
+    @event.listens_for(engine, "checkout")
+    def _trace(driver: Any, *_args: Any) -> None:
+        driver.set_trace_callback(lambda statement: said.append(statement.split()[0]))
+
+    insert = GroupInsert(engine, ROWS, ["name"], unique="name")
+    insert(name="alone")
+    assert [word for word in said if word != "PRAGMA"] == ["INSERT"]
+    other.execute("BEGIN IMMEDIATE")
+    first, *rest = [threading.Thread(target=insert, kwargs={"name": f"row {n}"}) for n in range(3)]
+    first.start()
+    first.join(0.1)
+    for thread in rest:
+        thread.start()
+    rest[0].join(0.1)
+    said.clear()
+    other.execute("COMMIT")
+    for thread in (first, *rest):
+        thread.join(10)
+    assert said[-4:] == ["BEGIN", "INSERT", "INSERT", "COMMIT"]
+    assert names(engine) == ["alone", "row 0", "row 1", "row 2"]

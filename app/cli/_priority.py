@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 from pathlib import Path
+
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random
+
+log = logging.getLogger(__name__)
+
+AUTOGROUP = Path("/proc/self/autogroup")
 
 
 def give_way(nice: int) -> None:
@@ -16,6 +22,19 @@ def give_way(nice: int) -> None:
     if not nice:
         return
     os.nice(nice)
-    if os.getsid(0) == os.getpid():
-        with contextlib.suppress(OSError):  # no such feature
-            Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
+    if os.getsid(0) == os.getpid() and AUTOGROUP.exists():
+        try:
+            _lower_session(nice)
+        except OSError as error:
+            log.warning("the session's priority stays as it is: %s", error)
+
+
+@retry(
+    retry=retry_if_exception_type(BlockingIOError),
+    wait=wait_random(0.1, 0.2),
+    stop=stop_after_delay(5),
+    reraise=True,
+)
+def _lower_session(nice: int) -> None:
+    """Linux takes one such change in a tenth of a second from all who are not root."""
+    AUTOGROUP.write_text(str(nice), encoding="ascii")

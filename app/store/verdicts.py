@@ -12,7 +12,6 @@ from sqlalchemy import Engine, Row, insert, or_, select, update
 from app.core.verdict import Verdict
 from app.core.vocabulary import Source
 
-from .engine import write
 from .tables import issues, verdicts
 from .vault import Vault
 
@@ -56,7 +55,6 @@ class VerdictRepository:
         """
         last = self.latest(issue_id)
         if last is not None and last.verdict == verdict:
-            self._point(issue_id, last.version)
             return last
         version = 1 if last is None else last.version + 1
         now = self._clock()
@@ -77,15 +75,10 @@ class VerdictRepository:
             sent=None if sent is None else self._vault.seal(sent),
             created_at=now,
         )
-        write(self._engine, query)
-        self._point(issue_id, version)
+        with self._engine.begin() as connection:
+            connection.execute(query)
+            connection.execute(update(issues).where(issues.c.issue_id == issue_id).values(version=version))
         return StoredVerdict(issue_id, version, project, signature, reason, now, verdict)
-
-    def _point(self, issue_id: str, version: int) -> None:
-        """The issue's row says which version is the newest. A step that died before this does it when it is
-        repeated."""
-        stale = (issues.c.issue_id == issue_id, issues.c.version != version)
-        write(self._engine, update(issues).where(*stale).values(version=version))
 
     def latest(self, issue_id: str) -> StoredVerdict | None:
         query = select(verdicts).where(verdicts.c.issue_id == issue_id).order_by(verdicts.c.version.desc())

@@ -7,7 +7,7 @@ A row is ``queued`` until its time comes, ``running`` while a durable workflow h
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, case, or_, select, update
@@ -120,7 +120,16 @@ class WorkRepository(WorkQueries):
         running = {"state": "running", "started_at": now, "workflow_id": workflow_id}
         if write(self._engine, update(work).where(*free).values(running)).rowcount != 1:
             return False
+        self._merge_into(job, workflow_id, now)
+        return True
+
+    def _merge_into(self, job: Job, workflow_id: str, now: datetime) -> None:
+        """What is waiting is answered by this job, if it is still the claimed one: a worker that was
+        suspended after its claim may find that another has ended the job long ago."""
+        mine = work.alias()
+        held = select(mine.c.id).where(mine.c.id == job.id, mine.c.workflow_id == workflow_id)
         same = (
+            held.where(mine.c.state == "running").exists(),
             work.c.subject == job.subject,
             work.c.kind == job.kind.value,
             work.c.state == "queued",
@@ -130,11 +139,10 @@ class WorkRepository(WorkQueries):
         )
         with self._engine.connect() as connection:
             if connection.execute(select(work.c.id).where(*same).limit(1)).first() is None:
-                return True
+                return
         reason = f"answered by job {job.id}"
         merged = {"state": "done", "outcome": "merged", "reason": reason, "finished_at": now}
         write(self._engine, update(work).where(*same).values(merged))
-        return True
 
     def hand_over(self, job_id: int, workflow_id: str, to: str) -> None:
         """Another workflow goes on with the row."""
