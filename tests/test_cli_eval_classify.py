@@ -55,12 +55,15 @@ def test_classify_takes_the_event_out_of_its_envelope(envelope: dict[str, Any]) 
     assert json.loads(run(classify.command, "-", "--json", text=json.dumps(envelope)))["category"] == "Logic"
 
 
+TEAM_RULE = (
+    '[[rule]]\nid = "acme.zero"\ncategory = "ThirdParty"\ncause = "Acme sent 0"\n'
+    'types = ["ZeroDivisionError"]\n'
+)
+
+
 def test_classify_uses_a_teams_rules(tmp_path: Path) -> None:
     policy = tmp_path / "triage.toml"
-    policy.write_text(
-        '[[rule]]\nid = "acme.zero"\ncategory = "ThirdParty"\ncause = "Acme sent 0"\n'
-        'types = ["ZeroDivisionError"]\n'
-    )
+    policy.write_text(TEAM_RULE)
     out = json.loads(run(classify.command, "-", "--json", "--rules", str(policy), text=json.dumps(EVENT)))
     assert (out["category"], out["root_cause"]) == ("ThirdParty", "Acme sent 0")
 
@@ -133,6 +136,17 @@ def test_eval_compares_models_and_counts_failed_answers(labelled: Path, tmp_path
     assert (fake["n"], fake["errors"], fake["cost_usd"]) == (1, 3, 0.25)
     rows = [json.loads(line) for line in misses.read_text().splitlines()]
     assert [(row["model"], row["wrong"]) for row in rows] == [("fake:x", ["category", "severity"])]
+
+
+def test_eval_measures_a_teams_rules_beside_the_embedded_ones(labelled: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "triage.toml"
+    rules.write_text(TEAM_RULE)
+    plain, ours = json.loads(run(eval.command, str(labelled), "--rules", str(rules), "--json"))
+    assert (plain["model"], ours["model"]) == ("offline", "offline + triage.toml")
+    assert (plain["category"]["accuracy"], ours["category"]["accuracy"]) == (1.0, 0.0)
+    rules.write_text("[[rule]]\nid = 'acme.erp'\n")
+    with pytest.raises(UserError, match=r"'acme.erp' in triage.toml"):
+        run(eval.command, str(labelled), "--rules", str(rules))
 
 
 def test_eval_plots_one_page_that_needs_nothing_else(labelled: Path, tmp_path: Path) -> None:

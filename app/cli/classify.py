@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from app.core.digest import digest_event
-from app.core.offline import Explanation, RuleSet, compile_rules, explain
+from app.core.offline import Explanation, explain
 from app.errors import UserError
 
+from ._rules import read_rules, rules_option
 from .eval import predictors
 
 
@@ -25,11 +25,7 @@ from .eval import predictors
 @click.argument("event", type=click.File("r", encoding="utf-8"))
 @click.option("--explain", "explained", is_flag=True, help="Show each piece of evidence with its weight.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A triage.toml whose [[rule]] tables are used as well.",
-)
+@rules_option("A triage.toml whose [[rule]] tables are used as well.")
 @click.option("--model", default="offline", help="Ask this model: openai:NAME or anthropic:NAME.")
 def command(event: TextIO, explained: bool, as_json: bool, rules: Path | None, model: str) -> None:
     """Classify one Sentry event: EVENT is a JSON file in the SDK, webhook or REST shape, or - for stdin.
@@ -62,19 +58,6 @@ def read_event(file: TextIO) -> Mapping[str, Any]:
         if isinstance(holder, dict) and isinstance(holder.get(key), dict):
             return dict(holder[key])
     return found
-
-
-def read_rules(path: Path | None) -> RuleSet | None:
-    """The embedded rules with those of a ``triage.toml``, None for no file. Raises ``UserError``."""
-    if path is None:
-        return None
-    try:
-        tables = tomllib.loads(path.read_text("utf-8")).get("rule", [])
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path} cannot be read as TOML: {error}.", hint="See docs/rules.md.") from error
-    if not isinstance(tables, list):
-        raise UserError(f"{path}: rule must be written as [[rule]].", hint="See docs/rules.md.")
-    return compile_rules(tables)
 
 
 def as_data(found: Explanation, explained: bool) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from app.errors import TriageError
 from app.models import ADAPTERS
 
 from ._model_predictor import AT_ONCE, model_predictor
+from ._rules import read_rules, rules_option
 
 predictors = Predictors()
 """The models ``--model`` may name. ``predictors.register("openai", factory)`` adds one; a factory gets the
@@ -42,6 +43,7 @@ for _provider in ADAPTERS:
     show_default=True,
     help="offline, openai:NAME or anthropic:NAME; may be given several times to compare.",
 )
+@rules_option("A triage.toml: the offline classifier with its [[rule]] tables is measured beside the others.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or a list for several models.")
 @click.option(
     "--misses", type=click.Path(dir_okay=False, path_type=Path), help="Write what was wrong to this file."
@@ -52,8 +54,13 @@ for _provider in ADAPTERS:
     help="Write charts to this HTML file (needs the extra: pip install 'sentry-triage[eval]').",
 )
 def command(
-    file: Path, models: tuple[str, ...], as_json: bool, misses: Path | None, plot: Path | None
-) -> None:  # fmt: skip
+    file: Path,
+    models: tuple[str, ...],
+    rules: Path | None,
+    as_json: bool,
+    misses: Path | None,
+    plot: Path | None,
+) -> None:
     """Measure classifiers on FILE: one JSON object a line, {"id", "event", "label", "also_ok", "ambiguous"}.
 
     A category counts as right in precision_written when it is the label or listed in also_ok.
@@ -61,6 +68,8 @@ def command(
     errors = Console(stderr=True)
     items, bad = read_items(file, errors)
     chosen = [(name, predictors.resolve(name)) for name in dict.fromkeys(models)]
+    if rules is not None:
+        chosen.append((f"offline + {rules.name}", with_rules(rules)))
     runs = {name: run(predictor, items, name, errors) for name, predictor in chosen}
     reports = [report(outcomes, name, bad + failed) for name, (outcomes, failed) in runs.items()]
     outcomes = {name: found for name, (found, _) in runs.items()}
@@ -74,6 +83,12 @@ def command(
         click.echo(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2))
     else:
         show(Console(), reports)
+
+
+def with_rules(path: Path) -> Predictor:
+    """The offline classifier with a team's rules as well. Raises ``UserError`` on a rule that is no use."""
+    known = read_rules(path)
+    return lambda digest: Prediction(classify(digest, known))
 
 
 def read_items(file: Path, console: Console) -> tuple[list[Item], int]:
