@@ -32,6 +32,12 @@ def judge(platform: str, kind: str, value: str, **more: object) -> Verdict:
         ("csharp", "System.Exception", "Unprotect the worksheet first", "Infrastructure"),
         ("python", "IndexError", "Index 3 of the array does not exist", "ThirdParty"),
         ("python", "ValueError", "cannot edit: project is_archived", "ThirdParty"),
+        ("python", "KeyError", "'getpwuid(): uid not found in /etc/passwd'", "Validation"),
+        ("python", "AssertionError", "the latest test was not sent to sentry", "Unknown"),
+        ("python", "ValueError", "bucket of paint: Access plan is denied a colour", "Authentication"),
+        ("ruby", "RSolr::Error::Http", "400 Bad Request, URI: http://solr:8983/solr/select", "Network"),
+        ("python", "ValueError", "transaction begin txt is empty", "Database"),
+        ("javascript", "Error", "permissions missing in the form", "Authentication"),
     ],
 )
 def test_a_word_alone_decides_nothing(platform: str, kind: str, value: str, never: str) -> None:
@@ -46,6 +52,9 @@ def test_a_word_alone_decides_nothing(platform: str, kind: str, value: str, neve
         ("go", "*errors.errorString", "validate: field panic is required"),
         ("go", "*errors.errorString", "record not found"),
         ("java", "IllegalStateException", "Cannot parse user agent com.android.chrome"),
+        ("java", "IllegalStateException", "unable to start service worker pool"),
+        ("node", "Error", "Unhandled 'error' events are counted here"),
+        ("elixir", "RuntimeError", "the application form exited: step 3"),
     ],
 )
 def test_what_did_not_end_the_process_is_not_critical(platform: str, kind: str, value: str) -> None:

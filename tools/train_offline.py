@@ -213,7 +213,7 @@ def reliability(rows: Sequence[Row], scores: np.ndarray, knots: list[list[float]
     print(
         "\n| threshold | coverage | precision (exact or defensible) | precision (exact) |\n|---|---|---|---|"
     )
-    for threshold in (0.0, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98):
+    for threshold in (0.0, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98):
         held = [one for one in judged if one[0] >= threshold]
         shares = [len(held) / len(judged), *(float(np.mean([one[i] for one in held])) for i in (2, 1))]
         print(f"| {threshold:.2f} | " + " | ".join(f"{share:.1%}" for share in shares) + " |")

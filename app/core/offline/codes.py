@@ -18,7 +18,7 @@ _REASONS = (
 )
 _SAID = (
     r"status(?:[ _]?code)?(?: of| is| was)?|statuscode|response code|error code|"
-    r"http(?:/\d(?:\.\d)?)?(?: error| status)?|"
+    r"http(?:/\d(?:\.\d)?)?(?: error| status)?|status error|"
     r"returned(?: an?)?|responded with(?: an?)?|respcode|code|failed with|got(?: an?)?|response|"
     r"received(?: an?)?"
 )

@@ -25,6 +25,9 @@ USUAL = {
 }
 """Severity of a category where neither the rule nor the circumstances say more."""
 
+WEBHOOK_REFUSED = frozenset({Category.VALIDATION, Category.AUTHENTICATION, Category.LOGIC})
+"""What makes us refuse a webhook through our own doing."""
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -99,7 +102,7 @@ def _raised(
                 return Severity.CRITICAL, (*reasons, reason)
     if now.holds("ended"):
         return Severity.CRITICAL, (*reasons, "the process ended")
-    if category in (Category.VALIDATION, Category.AUTHENTICATION) and now.holds("payment_webhook"):
+    if category in WEBHOOK_REFUSED and now.holds("payment_webhook"):
         return Severity.CRITICAL, (*reasons, "a payment webhook is rejected")
     return severity, reasons
 

@@ -70,16 +70,30 @@ _RECOVERED = _seek(
     r"tokio\w*[:/]|tokio-runtime-worker|rocket-worker|hyper[:/]|actix|axum|rocket[:/]|tower|"
     r"catch_unwind|std::panicking::try|rayon",
 )
+_RECOVERED_THREAD = _seek(
+    r"panic serving|thread '(?:tokio-|actix-|rocket-|hyper-|rayon|async-std|blocking-)",
+)
 _GO_PANIC = _seek(
     r"^panic\b|\npanic\b|panicked|runtime\.gopanic|runtime error|runtime\.\w*error|"
     r"nil pointer dereference|fatal error:|goroutine \d"
 )
-_ENDED = _seek(r"^panic\b|\npanic\b|panicked at|kernel pid terminated|application_start_failure")
+_ENDED = _seek(
+    r"^panic\b|\npanic\b|panicked at|kernel pid terminated|application_start_failure|"
+    r"^application \w+ exited: "
+)
+_ANDROID_ENDED = _seek(
+    r"unable to (?:start|resume|create|instantiate|destroy) (?:activity|service|application) "
+    r"(?:ComponentInfo\{|\w+\.\w+)"
+)
+_NODE_ENDED = _seek(r"throw er; // Unhandled 'error' event|triggerUncaughtException\(")
 _PERMISSION = "android.permission."
 _MOBILE = _seek(
-    r"\bandroid[.x]|\bandroidx\.|dalvik|libart|zygoteinit|on a null object reference|\bactivity\b|"
+    r"com\.facebook\.react|\bandroid[.x]|\bandroidx\.|dalvik|libart|zygoteinit|on a null object reference|"
+    r"\bactivity\b|"
     r"(?:fragment|viewmodel|activity)\.(?:java|kt)\b|android\.app\.ContextImpl|ActivityThread\.java|android\.os\.Looper|UIApplication|UIKit|\.mm?:|\.swift\b"
 )
+_MOBILE_PLACE = _seek(r"(?:activity|fragment|viewmodel)\b")
+_DART_SERVER = _seek(r"\b(?:shelf|dart_frog|serverpod|alfred|angel)\b")
 _TELEMETRY = _seek(
     r"\b(?:raven|sentry[_-]?sdk|sentry_raven|rollbar|bugsnag|airbrake|honeybadger|newrelic|new_relic|"
     r"ddtrace|datadog|"
@@ -90,7 +104,11 @@ _PAYMENT = _seek(
     r"(?:stripe|payment|billing|paypal|braintree|adyen|checkout|invoice|subscription|charge|razorpay|mollie|"
     r"paddle|klarna)"
 )
-_WEBHOOK = _seek(r"web_?-?hook|\bipn\b")
+_WEBHOOK = _seek(
+    r"web_?-?hook|\bipn\b|\btxn_id\b",
+    r"(?:paypal|stripe|payment|checkout)\w*_(?:callback|notify|notification|complete|return)\b",
+    r"\b(?:callback|notify|notification|complete|return)_\w*(?:paypal|stripe|payment)",
+)
 _REMOTE = _seek(
     r"requests/(?:models|sessions|api)|httpx/|aiohttp/client|urllib3|httparty|faraday|rest-?client|"
     r"typhoeus|guzzle",
@@ -186,9 +204,16 @@ def mobile(facts: Facts) -> bool:
         return True
     if any(name in system for name in ("android", "ios", "ipados", "watchos", "tvos")):
         return True
+    if d.platform in ("dart", "flutter"):
+        return not _DART_SERVER.search(facts.stack)
     jvm = d.platform in ("java", "kotlin", "android")
     return jvm and bool(
-        _MOBILE.search(facts.stack) or "null object reference" in facts.text or _PERMISSION in facts.text
+        d.tags.get("device")
+        or d.tags.get("device.family")
+        or _MOBILE_PLACE.search(facts.place)
+        or _MOBILE.search(facts.stack)
+        or "null object reference" in facts.text
+        or _PERMISSION in facts.text
     )
 
 
@@ -201,7 +226,7 @@ def native(facts: Facts) -> bool:
     """A crash of the process itself: signal, Mach exception, minidump."""
     if facts.digest.platform in ("native", "c", "cocoa") and facts.digest.level in ("fatal", "error", ""):
         return True
-    crash = {"mach", "signalhandler", "minidump", "signal", "nsexception", "applicationexitinfo", "anr"}
+    crash = {"mach", "signalhandler", "minidump", "signal", "nsexception", "applicationexitinfo"}
     return any(one.mechanism.lower() in crash for one in facts.digest.exceptions)
 
 
@@ -210,12 +235,17 @@ def panic(facts: Facts) -> bool:
     told = f"{facts.stack}\n{facts.digest.tags.get('thread', '')}"
     if facts.digest.platform == "go" and not _GO_PANIC.search(f"{facts.text[:2000]}\n{facts.stack}"):
         return False  # an error that somebody reported, and went on
-    recovered = _RECOVERED.search(told) or "panic serving" in facts.text[:400]
+    recovered = _RECOVERED.search(told) or _RECOVERED_THREAD.search(facts.text[:400])
     return facts.digest.platform in ("go", "rust") and not recovered
 
 
 def ended(facts: Facts) -> bool:
     """A panic or a failed start, whatever its cause, that ended the process."""
+    if facts.digest.platform in ("java", "kotlin", "android"):
+        return bool(_ANDROID_ENDED.search(facts.text[:1000]))
+    if facts.digest.platform == "node":
+        said = "\n".join(frame.context_line for frame in facts.frames if frame.context_line)
+        return bool(_NODE_ENDED.search(f"{said}\n{facts.text[:2000]}"))
     return bool(_ENDED.search(facts.text[:400])) and (facts.digest.platform == "elixir" or panic(facts))
 
 
