@@ -28,6 +28,8 @@ KEYS = (
     "outcome",
     "reason",
     "workers",
+    "workflow",
+    "chore",
     "report",
 )
 """What a call may pass as ``extra``; anything else is dropped."""

@@ -111,6 +111,20 @@ def test_a_lost_workflow_is_tried_again_and_given_up_in_the_end(world: World) ->
     assert world.dispatcher.dispatch() == 1
 
 
+def test_waiting_for_sentry_does_not_use_up_what_crashes_may(world: World) -> None:
+    world.add()
+    for _ in range(3 * MAX_CRASHES):
+        assert world.dispatcher.dispatch() == 1
+        (job,) = world.store.work.recent(["running"])
+        world.store.work.postpone(job.id, workflow_name(job), 0.0, "Sentry answered 503")
+        world.engine.workflows.clear()
+    assert world.dispatcher.dispatch() == 1
+    world.engine.workflows = dict.fromkeys(world.engine.workflows, "LOST")
+    world.wait(60)
+    world.dispatcher.sweep()
+    assert world.store.work.counts() == {"queued": 1}, "its first crash"
+
+
 def test_a_backlog_stays_in_our_own_table(world: World) -> None:
     for subject in range(AHEAD + 5):
         world.add(str(subject))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import create_app
-from app.logs import HIDDEN, JsonFormatter, TextFormatter, configure_logging
+from app.logs import GEN_AI, HIDDEN, KEYS, JsonFormatter, TextFormatter, configure_logging
 from app.reporting import PER_HOUR, Reporter, ReportHandler, event_of, only_known, start_reporting
 from app.sandbox.sandbox import SandboxSentry
 from app.sandbox.server import SandboxServer
@@ -245,3 +246,18 @@ def test_a_hostile_event_leaves_no_trace_in_the_logs(tmp_path: Path, log_format:
         line = json.loads(hooks[0])
         assert all(line[key] for key in ("issue", "request_id", "delivery"))
         assert line["outcome"] == "stored"
+
+
+def test_every_key_that_a_call_passes_is_written() -> None:
+    """A key that is not in ``KEYS`` is dropped without a word: the line loses what it is for."""
+    seen = 0
+    for file in (Path(__file__).parents[1] / "app").rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("log."):
+                for given in call.keywords:
+                    if given.arg == "extra" and isinstance(given.value, ast.Dict):
+                        named = {str(key.value) for key in given.value.keys if isinstance(key, ast.Constant)}
+                        unknown = {key for key in named if key not in KEYS and not key.startswith(GEN_AI)}
+                        assert not unknown, f"{file.name}:{call.lineno}"
+                        seen += len(named)
+    assert seen > 10

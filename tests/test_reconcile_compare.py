@@ -78,6 +78,7 @@ def test_a_job_that_failed_is_tried_once_a_day_while_the_issue_lives() -> None:
     assert later
     assert tomorrow
     assert first.dedupe == later.dedupe != tomorrow.dedupe
+    assert ask(case(known=TRIAGED, work="failed")), "also what failed after there was a verdict"
 
 
 def test_an_issue_that_came_back_is_confirmed_by_its_activity() -> None:

@@ -109,6 +109,18 @@ def test_jobs_that_gave_up_get_another_life_once_sentry_answers(world: Rig) -> N
     assert world.shown(issue)["tags"]["triage.category"] == "Database"
 
 
+def test_a_correction_that_gave_up_comes_back_with_what_was_said(world: Rig) -> None:
+    said = {"field": "category", "value": "Network"}
+    world.store.work.add(Intent(Kind.CORRECT, "41", "comment"), dedupe="a", payload=said)
+    (job,) = world.store.work.due()
+    world.store.work.claim(job, "w")
+    world.store.work.fail(job.id, "w", "401", GAVE_UP)
+    Reconciler(world.services).run()
+    (again,) = world.store.work.due()
+    assert (again.kind, again.subject) == (Kind.CORRECT, "41")
+    assert world.store.work.payload(again.id) == said
+
+
 def test_tags_are_refreshed_at_thirteen_days_where_the_issue_is_alive(world: Rig) -> None:
     alive, quiet = world.capture(0), world.capture(1)
     for issue in (alive, quiet):

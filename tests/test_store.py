@@ -209,6 +209,14 @@ def test_a_verdict_and_the_issue_that_names_it_are_kept_together(store: Store) -
     assert store.issues.known(["41"])["41"].version == 1
 
 
+def test_what_no_key_opens_any_more_still_counts_as_a_version(store: Store) -> None:
+    """The client secret was rotated, and what its key had sealed was not sealed again."""
+    store.verdicts.add("41", VERDICT, project="shop", signature="s", reason="rule")
+    other = Store(store.engine, Vault([derived_key("another secret")]))
+    assert other.verdicts.latest("41") is None
+    assert other.verdicts.add("41", VERDICT, project="shop", signature="s", reason="rule").version == 2
+
+
 def test_only_what_a_model_or_a_person_said_is_reused(store: Store) -> None:
     store.verdicts.add("41", VERDICT, project="shop", signature="s", reason="")
     assert store.verdicts.same_signature("s", but_not="42") is None

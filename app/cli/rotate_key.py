@@ -45,4 +45,7 @@ def command(as_json: bool) -> None:
     for table, count in rows.items():
         unreadable = f"; {lost[table]} values open with no key and stay" if lost[table] else ""
         click.echo(f"{table}: {count} rows{unreadable}")
-    click.echo("Done. The older keys are not needed any more.")
+    if any(lost.values()):
+        click.echo("Done, but not everything opened: keep the older keys, or add the one that is missing.")
+    else:
+        click.echo("Done. The older keys are not needed any more.")

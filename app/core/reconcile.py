@@ -146,12 +146,17 @@ def _other(case: Case) -> str:
     return "its work is waiting already" if case.work in {"queued", "running"} else ""
 
 
+def _failed(case: Case) -> Ask | str:
+    """A scope that was missing may be there by now."""
+    if case.work != "failed":
+        return ""
+    dedupe = f"failed:{case.issue.id}:{case.now:%Y-%m-%d}"
+    return Ask(Kind.TRIAGE, "reconcile", dedupe, "its job failed, and it still happens: once a day")
+
+
 def _missing(case: Case) -> Ask | str:
     if case.known is not None and case.known.version and case.known.state != "gone":
         return ""
-    if case.work == "failed":  # a scope that was missing may be there by now
-        dedupe = f"failed:{case.issue.id}:{case.now:%Y-%m-%d}"
-        return Ask(Kind.TRIAGE, "reconcile", dedupe, "its job failed, and it still happens: once a day")
     first, substatus = case.issue.first_seen, case.issue.substatus
     if case.known is None and first is not None and first < case.floor and substatus not in CAME_BACK:
         return "older than the installation: that is for backfill"
@@ -186,5 +191,5 @@ def _tags(case: Case) -> Ask | str:
     return Ask(Kind.REFRESH, "tags refresh", dedupe, "Sentry's search is about to forget its tags")
 
 
-RULES: tuple[Callable[[Case], Ask | str], ...] = (_other, _missing, _priority, _came_back, _tags)
+RULES: tuple[Callable[[Case], Ask | str], ...] = (_other, _failed, _missing, _priority, _came_back, _tags)
 """Each answers with work, with the reason why there is none, or with nothing: then the next one is asked."""

@@ -16,7 +16,7 @@ from app.store.work import Job
 log = logging.getLogger(__name__)
 
 MAX_CRASHES = 5
-"""How often a job whose workflow ended in error is started again before it is given up."""
+"""How often a job may end in error before it is given up. Waiting for Sentry does not count."""
 
 AHEAD = 200
 """How many rows are handed to the engine at a time, so that a backlog of days stays in our own table."""
@@ -83,11 +83,12 @@ class Dispatcher:
         return self._store.work.running_since_before(grace)
 
     def _give_back(self, job: Job, workflow_id: str) -> None:
-        if job.attempts + 1 >= MAX_CRASHES:
+        if job.crashes + 1 >= MAX_CRASHES:
             log.error("job given up", extra={"job": job.id, "issue": job.subject})
             self._store.work.fail(job.id, workflow_id, "The job ended in error again and again.")
         else:
-            self._store.work.postpone(job.id, workflow_id, 2.0**job.attempts, "The job ended in error.")
+            reason, delay = "The job ended in error.", 2.0**job.crashes
+            self._store.work.postpone(job.id, workflow_id, delay, reason, crashed=True)
 
 
 def workflow_name(job: Job) -> str:

@@ -160,7 +160,8 @@ class Reconciler:
         for job in self._store.work.gave_up(since):
             if job.kind is Kind.RELAY:
                 continue  # its answer was waited for 30 seconds, long ago
-            if self._store.work.add(Intent(job.kind, job.subject, "again"), dedupe=f"again:{job.id}"):
+            intent, said = Intent(job.kind, job.subject, "again"), self._store.work.payload(job.id)
+            if self._store.work.add(intent, dedupe=f"again:{job.id}", payload=said):
                 report.asked["again"] = report.asked.get("again", 0) + 1
 
 

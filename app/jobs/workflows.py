@@ -18,7 +18,7 @@ from app.store.issues import StoredIssue
 from app.store.work import GAVE_UP
 
 from .chores import Chores, all_chores
-from .dispatch import ASKING
+from .dispatch import ASKING, MAX_CRASHES
 from .engine import POLL, Body, JobEngine, enqueue, run_step
 from .model_steps import ModelSteps
 from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
@@ -43,9 +43,6 @@ LONGEST_WAIT = 600.0
 
 GIVE_UP = timedelta(days=7)
 """Age at which a job that Sentry never answered is given up and shown."""
-
-MAX_CRASHES = 5
-
 
 OURS = frozenset({"plan", "plan_answer", "teach", "close", "hand_on"})
 """Steps that change nothing in Sentry: at the end of a job they need no checkpoint of their own."""
@@ -173,15 +170,15 @@ class Workflows:
             return done("vanished")
         ended = outcome["next"]
         old = self._services.clock() - job.created_at > GIVE_UP
+        worn_out = ended == CRASH and job.crashes + 1 >= MAX_CRASHES
         if ended in (GO, DONE):
             self._finish(job_id, subject, workflow_id, outcome)
-        elif (
-            ended == FAIL or (ended == RETRY and old) or (ended == CRASH and job.attempts + 1 >= MAX_CRASHES)
-        ):
+        elif ended == FAIL or worn_out or (ended == RETRY and old):
             work.fail(job_id, workflow_id, reason, GAVE_UP if ended == RETRY else "failed")
             return done("failed", reason)
         else:
-            work.postpone(job_id, workflow_id, wait_before(job.attempts, outcome.get("after")), reason)
+            delay = wait_before(job.attempts, outcome.get("after"))
+            work.postpone(job_id, workflow_id, delay, reason, crashed=ended == CRASH)
             return done("postponed", reason)
         return outcome
 

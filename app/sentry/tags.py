@@ -133,10 +133,13 @@ class AnnotationTagWriter:
         if event is None:
             return TagResult(TagOutcome.SKIPPED, "the issue has no readable event")
         issue = self._client.issue(issue_id, expand_owners=True)
-        ownership = self._ownership(issue)
         dsn, why = self._dsn(issue)
         if dsn is None:
             return TagResult(TagOutcome.SKIPPED, why)
+        try:
+            ownership = self._ownership(issue)
+        except Forbidden:
+            return TagResult(TagOutcome.SKIPPED, "the token may not read the project's ownership rules")
         # Read again at the last moment: an event on an issue that was resolved meanwhile re-opens it.
         issue = self._client.issue(issue.id, expand_owners=True)
         state = self._memory.state(issue.project_id, issue.id, version, verdict.tags())

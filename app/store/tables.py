@@ -57,6 +57,7 @@ work = Table(
     Column("payload", LargeBinary),
     Column("state", String(12), nullable=False, default="queued"),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("crashes", Integer, nullable=False, server_default="0"),
     Column("rank", Integer, nullable=False, default=0),
     Column("created_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),

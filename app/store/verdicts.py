@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, insert, or_, select, update
+from sqlalchemy import Engine, Row, func, insert, or_, select, update
 
 from app.core.verdict import Verdict
 from app.core.vocabulary import Source
@@ -56,7 +56,7 @@ class VerdictRepository:
         last = self.latest(issue_id)
         if last is not None and last.verdict == verdict:
             return last
-        version = 1 if last is None else last.version + 1
+        version = self._newest(issue_id) + 1
         now = self._clock()
         query = insert(verdicts).values(
             issue_id=issue_id,
@@ -79,6 +79,12 @@ class VerdictRepository:
             connection.execute(query)
             connection.execute(update(issues).where(issues.c.issue_id == issue_id).values(version=version))
         return StoredVerdict(issue_id, version, project, signature, reason, now, verdict)
+
+    def _newest(self, issue_id: str) -> int:
+        """Also of what no key opens any more; 0 where there is none."""
+        query = select(func.coalesce(func.max(verdicts.c.version), 0)).where(verdicts.c.issue_id == issue_id)
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def latest(self, issue_id: str) -> StoredVerdict | None:
         query = select(verdicts).where(verdicts.c.issue_id == issue_id).order_by(verdicts.c.version.desc())

@@ -165,8 +165,10 @@ class WorkRepository(WorkQueries):
         might have worked yet: ``reconcile`` puts such a job in again once Sentry answers."""
         self._settle(job_id, workflow_id, state="failed", outcome=outcome, reason=reason)
 
-    def postpone(self, job_id: int, workflow_id: str, delay: float, reason: str) -> None:
-        """Try again after ``delay`` seconds, as a new attempt."""
+    def postpone(
+        self, job_id: int, workflow_id: str, delay: float, reason: str, *, crashed: bool = False
+    ) -> None:
+        """Try again after ``delay`` seconds, as a new attempt. ``crashed``: this one ended in error."""
         self._settle(
             job_id,
             workflow_id,
@@ -174,6 +176,7 @@ class WorkRepository(WorkQueries):
             outcome=None,
             reason=reason,
             attempts=work.c.attempts + 1,
+            crashes=work.c.crashes + int(crashed),
             due_at=self._clock() + timedelta(seconds=delay),
         )
 
@@ -184,11 +187,9 @@ class WorkRepository(WorkQueries):
 
     def run_again(self, job_id: int) -> bool:
         """Queue a failed row once more, by a person's wish."""
-        query = (
-            update(work)
-            .where(work.c.id == job_id, work.c.state == "failed")
-            .values(state="queued", attempts=work.c.attempts + 1, due_at=self._clock(), finished_at=None)
-        )
+        failed = (work.c.id == job_id, work.c.state == "failed")
+        anew = {"state": "queued", "attempts": work.c.attempts + 1, "crashes": 0, "finished_at": None}
+        query = update(work).where(*failed).values(due_at=self._clock(), **anew)
         return write(self._engine, query).rowcount == 1
 
 

@@ -34,6 +34,8 @@ class Job:
     outcome: str | None = None
     reason: str | None = None
     rank: int = 0
+    crashes: int = 0
+    """How many of the attempts ended in error; the others had to wait for something."""
 
 
 class WorkQueries:
@@ -118,4 +120,5 @@ def job_of(row: Row[Any]) -> Job:
         outcome=row.outcome,
         reason=row.reason,
         rank=row.rank,
+        crashes=row.crashes,
     )

@@ -147,8 +147,12 @@ class Door:
     def sign_out(self, visitor: Visitor) -> None:
         """Forget the cookie, and refuse any copy of it for as long as it would have lived."""
         now = self._clock().timestamp()
-        kept = {key: until for key, until in self._facts.get(SIGNED_OUT, {}).items() if until > now}
-        self._facts.put(SIGNED_OUT, kept | {visitor.id: now + LIFETIME.total_seconds()})
+
+        def with_this_one(known: dict[str, float] | None) -> dict[str, float]:
+            kept = {key: until for key, until in (known or {}).items() if until > now}
+            return kept | {visitor.id: now + LIFETIME.total_seconds()}
+
+        self._facts.change(SIGNED_OUT, with_this_one)
         session.clear()
 
     def visitor(self) -> Visitor | None:
