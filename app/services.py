@@ -14,6 +14,7 @@ from app.core.owners import Directory
 from app.core.policy import Policy
 from app.core.prompt import PastCase
 from app.core.vocabulary import Category
+from app.errors import Retryable
 from app.models import make_model
 from app.models.ask import Send
 from app.models.base import Model
@@ -21,7 +22,7 @@ from app.models.capabilities import capability_of
 from app.models.transport import Transport as ModelTransport
 from app.past_cases import kind_of, known_cases, nearest
 from app.sentry.client import SentryClient
-from app.sentry.errors import Forbidden
+from app.sentry.errors import SETTING_WAIT, Forbidden, NotFound
 from app.sentry.ingest import Dsn, EnvelopeSender, check_dsn, ingest_hosts
 from app.sentry.tags import AnnotationTagWriter, TagWriter
 from app.sentry.transport import RequestsTransport, Transport
@@ -69,6 +70,21 @@ class Services:
         """Our own page on an issue; none where no public address is set."""
         public = self.settings.triage_public_url
         return f"{public}/issues/{issue_id}" if public else None
+
+    def know_organization(self) -> None:
+        """Raises ``Retryable`` where Sentry does not know ``SENTRY_ORG`` (renamed, or on another region's
+        host): nothing that it answers about an issue then means anything."""
+
+        def read() -> bool:
+            try:
+                return bool(self.client.organization())
+            except NotFound:
+                reason = f"Sentry does not know the organization {self.settings.sentry_org}"
+                raise Retryable(reason, after=SETTING_WAIT) from None
+            except Forbidden:
+                return True
+
+        self._keep("organization", read)
 
     def past_cases(self, issue: StoredIssue, digest: Digest, category: Category) -> Sequence[PastCase]:
         """The nearest corrections of people, as examples for a model."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Mapping
@@ -35,7 +36,8 @@ def request_bytes(
 def exchange(port: int, sent: bytes, timeout: float = 15.0) -> tuple[int, bytes]:
     """Status of the first answer and everything that came; 0 where the connection was just closed."""
     with connect(port, timeout) as sock:
-        sock.sendall(sent)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has read enough
+            sock.sendall(sent)
         received = b""
         try:
             while part := sock.recv(65536):

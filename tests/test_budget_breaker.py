@@ -20,7 +20,6 @@ LIMITS = Limits(failures=3, cool_down=60, longest=300, probe=40)
         (Ledger(0.5, 5), Ceilings(1, 20), True, "within budget"),
         (Ledger(0.995, 5), Ceilings(1, 20), False, "budget spent: $0.99 of $1.00 today"),
         (Ledger(0, 20), Ceilings(None, 20), False, "budget spent: $20.00 of $20.00 this month"),
-        (Ledger(0, 5, reserved=15), Ceilings(None, 20), False, "budget spent: $5.00 of $20.00 this month"),
         (Ledger(), Ceilings(0, None), False, "budget spent: $0.00 of $0.00 today"),
     ],
 )
@@ -31,7 +30,7 @@ def test_a_call_is_paid_only_under_both_ceilings(
 
 
 def test_what_remains_is_under_the_nearer_ceiling() -> None:
-    assert Ledger(1, 15, reserved=0.5).remaining(Ceilings(3, 20)) == pytest.approx(1.5)
+    assert Ledger(1, 15).remaining(Ceilings(3, 20)) == pytest.approx(2)
     assert Ledger(9, 30).remaining(Ceilings(3, 20)) == 0
     assert Ledger().remaining(Ceilings()) is None
 

@@ -59,9 +59,8 @@ def test_what_was_there_before_us_is_for_backfill_unless_it_came_back() -> None:
     assert ask(case(replace(old, substatus="regressed"))) is not None
 
 
-def test_feedback_and_what_we_skipped_stay_out() -> None:
+def test_feedback_stays_out() -> None:
     assert ask(case(replace(ISSUE, category="feedback"))) is None
-    assert ask(case(known=Known("skipped", 0, NOW))) is None
 
 
 def test_an_issue_without_a_verdict_is_asked_for_again_and_a_gone_one_that_is_there() -> None:

@@ -225,6 +225,8 @@ def test_hostile_bodies_are_answered_quickly_and_without_a_word_too_many(
 def test_a_body_that_is_too_large_is_refused(live: Live, secret: str) -> None:
     body = b'{"a":"' + b"x" * MAX_BODY + b'"}'
     assert post(live, signed(secret, body), body) in (413, 0)
+    large = b'{"action":"created","data":{"a":"' + b"x" * (MAX_BODY - 100) + b'"}}'
+    assert post(live, signed(secret, large), large) == 202
     assert post(live, signed(secret) | {"Content-Length": "99999999999"}, b"") in (413, 0)
 
 

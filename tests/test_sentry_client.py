@@ -137,6 +137,12 @@ class TestRetrying:
         client(FakeTransport().on(f"GET {ISSUE}/", limited, RAW_ISSUE), clock).issue("6507376925")
         assert clock.slept == [3.0]
 
+    def test_over_a_rate_limit_it_tries_as_often_as_there_is_time(self):
+        clock = Clock()
+        limited = [Response(429, {"retry-after": "1"}, b"") for _ in range(8)]
+        client(FakeTransport().on(f"GET {ISSUE}/", *limited, RAW_ISSUE), clock).issue("6507376925")
+        assert clock.slept == [1.0] * 8
+
     def test_a_long_wait_is_left_to_the_job(self):
         clock = Clock()
         with pytest.raises(RateLimited) as caught:
@@ -247,7 +253,7 @@ class TestPaging:
 class TestIssue:
     def test_todays_shape(self):
         issue = client(FakeTransport().on(f"GET {ISSUE}/", RAW_ISSUE)).issue("6507376925", expand_owners=True)
-        assert (issue.supports_priority, issue.priority, issue.count) == (True, "high", 25)
+        assert (issue.supports_priority, issue.priority) == (True, "high")
         assert [owner.key for owner in issue.owners or ()] == ["user:12345", "team:42"]
         assert issue.annotations == ("AI-Triage#Database-high",)
         assert issue.first_seen.isoformat() == "2026-09-14T08:12:33.120000+00:00"
@@ -282,10 +288,6 @@ class TestIssue:
         after = client(fake).update_issue("6507376925", priority="high")
         assert fake.bodies("PUT") == [{"priority": "high"}]
         assert (after.supports_priority, after.priority) == (False, None)
-
-    def test_hashes(self):
-        fake = FakeTransport().on(f"GET {ISSUE}/hashes/", recorded("03-hashes.txt"))
-        assert client(fake).hashes("6507376925") == ["9aa739578f7cfa4a47564964a01f54fc"]
 
 
 class TestEvent:
@@ -338,11 +340,6 @@ class TestEvent:
         fake = FakeTransport().on(f"GET {ORG}/eventids/{found['eventId']}/", found)
         assert client(fake).event_lookup(found["eventId"]) == "6507376925"
         assert client(fake).event_lookup("0" * 32) is None
-
-    def test_the_list(self):
-        fake = FakeTransport().on(f"{self.EVENTS}/", [event()])
-        assert client(fake).events("6507376925", "1:2:3", full=True).items == (event(),)
-        assert fake.queries("GET") == [{"full": ["true"], "cursor": ["1:2:3"]}]
 
 
 class TestNotes:
@@ -438,20 +435,16 @@ def test_the_directory_is_read():
         .on("GET /api/0/projects/acme/shop-api/keys/", sample("api/project.keys.json"))
         .on("GET /api/0/projects/acme/shop-api/ownership/", sample("api/ownership.get.json"))
         .on("GET /api/0/projects/acme/shop-api/teams/", [{"id": "42", "slug": "db-team"}])
-        .on(f"GET {ORG}/teams/", recorded("12-org-teams.txt"))
         .on(f"GET {ORG}/projects/", [{"slug": "shop-api"}])
         .on(f"GET {ORG}/members/", recorded("39-members.txt"))
         .on(f"GET {ORG}/", {"slug": "acme"})
         .on(f"GET {ORG}/sentry-app-installations/", [{"uuid": "u-1"}])
-        .on("GET /api/0/sentry-app-installations/u-1/", recorded("54-whoami-install.txt"))
     )
     sentry = client(fake)
     assert sentry.project_keys("shop-api")[0]["isActive"] is True
     assert sentry.project_ownership("shop-api")["raw"].startswith("path:")
     assert sentry.project_teams("shop-api") == [{"id": "42", "slug": "db-team"}]
-    assert {team["slug"] for team in sentry.teams()} >= {"backend", "frontend"}
     assert sentry.projects() == [{"slug": "shop-api"}]
     assert sentry.members()[1]["user"]["id"] == "2"
     assert sentry.organization()["slug"] == "acme"
     assert sentry.installations() == [{"uuid": "u-1"}]
-    assert sentry.installation("u-1")["app"]["slug"] == "triage-bot-3c5ff3"

@@ -130,6 +130,8 @@ def test_the_last_word_counts(store: Store) -> None:
     assert score(store).all.agreement == 1.0
     put_correction(store, "1000", "wrong", "wrong", was="Database-high")
     assert dict(score(store).confusion) == {("Database", "wrong"): 1}
+    assert store.reports.score.uncontradicted(NOW - timedelta(days=30)) == {"category": 0.0, "severity": 1.0}
+    assert store.reports.score.uncontradicted(NOW + timedelta(days=1)) == {}
 
 
 def test_nothing_is_a_share_of_nothing(store: Store) -> None:

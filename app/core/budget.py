@@ -15,11 +15,10 @@ class Ceilings:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Dollars spent and dollars promised to calls that are under way, today and this calendar month (UTC)."""
+    """Dollars of today and of this calendar month (UTC), calls that are under way included."""
 
     today: float = 0.0
     month: float = 0.0
-    reserved: float = 0.0
 
     def may_spend(self, estimate: float, ceilings: Ceilings) -> tuple[bool, str]:
         """Whether a call of about ``estimate`` dollars fits under both ceilings, and why not."""
@@ -29,11 +28,11 @@ class Ledger:
         ):
             if ceiling is None:
                 continue
-            if ceiling <= 0 or spent + self.reserved + max(0.0, estimate) > ceiling:
+            if ceiling <= 0 or spent + max(0.0, estimate) > ceiling:
                 return False, f"budget spent: ${spent:.2f} of ${ceiling:.2f} {name}"
         return True, "within budget"
 
     def remaining(self, ceilings: Ceilings) -> float | None:
         """Dollars until the nearer ceiling; None without one."""
         left = [c - s for c, s in ((ceilings.day, self.today), (ceilings.month, self.month)) if c is not None]
-        return max(0.0, min(left) - self.reserved) if left else None
+        return max(0.0, min(left)) if left else None

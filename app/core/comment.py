@@ -82,12 +82,15 @@ def has_marker(text: str) -> bool:
     return text.rstrip().endswith(MARKER)
 
 
-def find_marker(notes: Iterable[Note], app_slug: str) -> Note | None:
-    """Our comment among ``notes``: by our app and with our marker; the oldest, should there be two."""
+def our_comments(notes: Iterable[Note], app_slug: str) -> list[Note]:
+    """Those of our app that have our marker, the oldest first; after a merge there are several."""
     ours = [note for note in notes if note.by_app(app_slug) and has_marker(note.text)]
-    return min(
-        ours, key=lambda note: (note.created is not None and note.created.timestamp(), note.id), default=None
-    )
+    return sorted(ours, key=lambda note: (note.created is not None and note.created.timestamp(), note.id))
+
+
+def find_marker(notes: Iterable[Note], app_slug: str) -> Note | None:
+    """Our comment among ``notes``; the oldest, should there be two."""
+    return next(iter(our_comments(notes, app_slug)), None)
 
 
 def render_comment(

@@ -79,18 +79,13 @@ class Issue:
     supports_priority: bool = False
     """False where the server knows no priority (23.7.1): it would take a PUT with 200 and do nothing."""
     priority_locked_at: datetime | None = None
-    count: int = 0
-    user_count: int = 0
     first_seen: datetime | None = None
     last_seen: datetime | None = None
-    is_unhandled: bool = False
     owners: tuple[Owner, ...] | None = None
     """Sentry's suggested owners; None where they were not asked for (``expand=owners``)."""
     annotations: tuple[str, ...] = ()
     """Names of the external issues shown on the issue, such as ``Triage#Database-high``."""
     activity: tuple[Activity, ...] = ()
-    permalink: str = ""
-    fixability: float | None = None
     autofix_at: datetime | None = None
     """When Seer's autofix ran last; None where it never did or there is no Seer."""
 
@@ -105,7 +100,6 @@ class Issue:
         return cls(
             id=str(json["id"]),
             **_texts(json),
-            **_numbers(json),
             status_details=_mapping(json.get("statusDetails")),
             metadata=_mapping(json.get("metadata")),
             assigned_to=_actor(json.get("assignedTo")),
@@ -114,7 +108,6 @@ class Issue:
             priority_locked_at=parse_time(json.get("priorityLockedAt")),
             first_seen=parse_time(json.get("firstSeen")),
             last_seen=parse_time(json.get("lastSeen")),
-            is_unhandled=bool(json.get("isUnhandled")),
             owners=_owners(json["owners"]) if "owners" in json else None,
             annotations=_annotations(json),
             activity=_activity(json.get("activity")),
@@ -154,13 +147,6 @@ def _rows(value: Any) -> list[Mapping[str, Any]]:
     return [row for row in value if isinstance(row, Mapping)]
 
 
-def _whole(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return 0
-
-
 def _texts(json: Mapping[str, Any]) -> dict[str, Any]:
     project = _mapping(json.get("project"))
     return {
@@ -175,16 +161,6 @@ def _texts(json: Mapping[str, Any]) -> dict[str, Any]:
         "platform": _text(json.get("platform")),
         "project_id": str(project.get("id") or ""),
         "project_slug": _text(project.get("slug")),
-        "permalink": _text(json.get("permalink")),
-    }
-
-
-def _numbers(json: Mapping[str, Any]) -> dict[str, Any]:
-    score = json.get("seerFixabilityScore")
-    return {
-        "count": _whole(json.get("count")),
-        "user_count": _whole(json.get("userCount")),
-        "fixability": float(score) if isinstance(score, int | float) else None,
     }
 
 

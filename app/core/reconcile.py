@@ -79,7 +79,7 @@ class Known:
     """What we have of an issue."""
 
     state: str
-    """Of our row: ``new``, ``triaged``, ``skipped`` or ``gone``."""
+    """Of our row: ``new``, ``triaged`` or ``gone``."""
     version: int
     """Of its newest verdict; 0 where it has none."""
     read_at: datetime | None
@@ -141,8 +141,6 @@ def _stamp(case: Case) -> str:
 def _other(case: Case) -> str:
     if case.issue.category == "feedback":
         return "user feedback is not an error"
-    if case.known is not None and case.known.state == "skipped":
-        return "it is not ours to triage"
     return "its work is waiting already" if case.work in {"queued", "running"} else ""
 
 

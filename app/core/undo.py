@@ -11,10 +11,6 @@ from app.core.writes import WriteKind
 HELD = "it was undone: `sentry-triage apply` writes again"
 """Said of every write on an issue whose writes were undone. A new verdict does not bring them back."""
 
-ASKED = ("apply", "correction", "command")
-"""What the trigger of a job begins with when a person asked for its writes: then they are made even on an
-issue where they were undone."""
-
 STAYS_TAGS = "the annotation event stays in the issue until Sentry's retention ends; its tags age out with it"
 STAYS_LOCK = "restored, but Sentry keeps the priority locked: its API cannot take that off"
 

@@ -32,7 +32,7 @@ HEADERS = (
 )
 """All that is read of a webhook's headers."""
 
-MAX_BODY = 1024 * 1024
+MAX_BODY = 4 * 1024 * 1024
 """Largest body that is read, in bytes."""
 
 _HEX = re.compile(r"[0-9a-f]{64}")

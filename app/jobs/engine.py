@@ -3,7 +3,7 @@
 What its source and our measurements taught (DBOS 3.4): SQLite must be put into WAL mode first; each process
 needs an executor id of its own; the application version is pinned, because jobs stamped with another one
 would wait for ever; polling is 1 s unless told otherwise; a dead worker's jobs must be recovered by someone,
-which is what ``Reaper`` does.
+which is what ``JobEngine.recover`` does.
 """
 
 from __future__ import annotations

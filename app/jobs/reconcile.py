@@ -60,13 +60,11 @@ class Report:
 
 
 class Reconciler:
-    """``notice(issue, ask)`` puts one piece of work in and answers whether it was new; the default adds the
-    row. It is the seam for whoever wants to learn from a priority that a person changed."""
+    """Walks through Sentry's list and puts in what is missing."""
 
-    def __init__(self, services: Services, notice: Callable[[Issue, Ask], bool] | None = None) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
         self._store = services.store
-        self._notice = notice or self._add
         self._confirmed = 0
 
     def run(self, go_on: Callable[[], bool] = lambda: True) -> Report:
@@ -119,7 +117,7 @@ class Reconciler:
             ask, reason = compare(case)
             if ask is None:
                 report.older += reason.startswith("older")
-            elif self._certain(ask, issue, case.known) and self._notice(issue, ask):
+            elif self._certain(ask, issue, case.known) and self._add(issue, ask):
                 report.asked[ask.trigger] = report.asked.get(ask.trigger, 0) + 1
         self._store.issues.saw({issue.id: issue.last_seen for issue in rows if issue.last_seen})
 

@@ -17,10 +17,10 @@ from app.core.issue import Issue
 from app.core.offline import classify
 from app.core.plan import Around, plan
 from app.core.signature import signature
-from app.core.undo import ASKED, HELD
+from app.core.undo import HELD
 from app.core.verdict import Verdict
 from app.core.writes import Plan
-from app.errors import Permanent
+from app.errors import Permanent, Retryable
 from app.sentry.errors import NotFound
 from app.services import Services
 from app.settings import TriageMode
@@ -32,6 +32,12 @@ from .memory import undone, write_memory
 from .outcome import Outcome, done, go, guarded
 
 BY_WISH = frozenset({Kind.APPLY, Kind.CORRECT})
+
+
+MERGING = 2
+"""How often an issue that Sentry does not show is asked for again."""
+
+MERGING_WAIT = 60.0
 
 
 class TriageSteps:
@@ -47,17 +53,24 @@ class TriageSteps:
         try:
             issue = self._services.client.issue(issue_id, expand_owners=True)
         except NotFound:
-            self._store.issues.set_state(issue_id, "gone")
-            return done("gone", "Sentry does not have this issue any more")
+            return self._not_there(job_id, issue_id)
         refused = self._refused(issue)
         if refused:
             return done("skipped", refused)
         event = self._services.client.event(issue.id) or _from_metadata(issue)
         self._keep(issue, event)
         observe(self._store, issue)
-        if issue.moved_from(issue_id):
-            return done("moved", f"the issue was merged into {issue.id}")
-        return go()
+        return moved(issue) if issue.moved_from(issue_id) else go()
+
+    def _not_there(self, job_id: int, issue_id: str) -> Outcome:
+        """A 404: the issue is gone, or is just being merged or deleted, or Sentry does not know our
+        organisation any more, and then it has every issue. Raises ``Retryable`` for the last two."""
+        self._services.know_organization()
+        job = self._store.work.get(job_id)
+        if job is not None and job.attempts < MERGING:
+            raise Retryable("Sentry does not show the issue: it may be being merged", after=MERGING_WAIT)
+        self._store.issues.set_state(issue_id, "gone")
+        return done("gone", "Sentry does not have this issue any more")
 
     @guarded
     def read_relay(self, job_id: int, subject: str) -> Outcome:
@@ -136,7 +149,12 @@ class TriageSteps:
     def planned(self, job_id: int, issue_id: str, *, notice: str = "") -> Outcome:
         """The same for other workflows. ``notice``: an answer to a person, for the comment."""
         latest = self._latest(issue_id)
-        issue = self._services.client.issue(issue_id, expand_owners=True)
+        try:
+            issue = self._services.client.issue(issue_id, expand_owners=True)
+        except NotFound:
+            return self._not_there(job_id, issue_id)
+        if issue.moved_from(issue_id):  # since it was read: the verdict is not the survivor's
+            return moved(issue)
         content = self._store.issues.content(issue_id)
         if content is None:
             raise Permanent("What was read of the issue cannot be opened: its encryption key is gone.")
@@ -173,7 +191,7 @@ class TriageSteps:
     def _asked(self, job_id: int) -> bool:
         """True where a person's wish is behind the job: it may write on an issue that was undone."""
         job = self._store.work.get(job_id)
-        return job is not None and (job.kind in BY_WISH or job.trigger.startswith(ASKED))
+        return job is not None and job.kind in BY_WISH
 
     def _latest(self, issue_id: str) -> StoredVerdict:
         latest = self._store.verdicts.latest(issue_id)
@@ -199,6 +217,11 @@ class TriageSteps:
             digest=digest,
             extra={"title": issue.title, "event_id": digest.event_id},
         )
+
+
+def moved(issue: Issue) -> Outcome:
+    """``issue`` is the survivor of a merge: it gets a job of its own."""
+    return done("moved", f"the issue was merged into {issue.id}")
 
 
 def _from_metadata(issue: Issue) -> dict[str, Any]:

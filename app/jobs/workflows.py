@@ -24,7 +24,7 @@ from .model_steps import ModelSteps
 from .outcome import CRASH, DONE, FAIL, GO, RETRY, Outcome, done
 from .people import PeopleSteps
 from .steps import TriageSteps
-from .write_steps import WriteSteps
+from .write_steps import MERGED, WriteSteps
 
 Step = Callable[[int, str], Outcome]
 ASK = "ask"
@@ -194,11 +194,11 @@ class Workflows:
         payload = self._store.work.payload(job_id)
         job = self._store.work.get(job_id)
         if job is not None and job.kind is Kind.CORRECT and isinstance(payload, dict):
-            intent = Intent(Kind.CORRECT, survivor, "merged")
+            intent = Intent(Kind.CORRECT, survivor, MERGED)
             moved = {**payload, "moved": True}
             self._store.work.add(intent, dedupe=f"moved:{job_id}:{survivor}", payload=moved)
             return
-        intent = Intent(Kind.TRIAGE, survivor, "merged")
+        intent = Intent(Kind.TRIAGE, survivor, MERGED)
         self._store.work.add(intent, dedupe=f"moved:{subject}:{survivor}")
 
 

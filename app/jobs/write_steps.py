@@ -5,11 +5,22 @@ from __future__ import annotations
 from app.core.issue import Issue
 from app.core.writes import Plan, WriteKind
 from app.errors import Permanent
-from app.sentry.writer import Done, Installation, write_annotation, write_comment, write_fields, write_tags
+from app.sentry.writer import (
+    Done,
+    Installation,
+    withdraw_others,
+    write_annotation,
+    write_comment,
+    write_fields,
+    write_tags,
+)
 from app.services import Services
 
 from .memory import write_memory
 from .outcome import Outcome, done, go, guarded
+
+MERGED = "merged"
+"""Trigger of a job whose issue another one was merged into."""
 
 
 class WriteSteps:
@@ -42,8 +53,12 @@ class WriteSteps:
         """The one comment."""
         plan = self._plan(issue_id)
         memory = write_memory(self._store, Issue(id=issue_id))
-        installation = self._services.installation() or Installation("", "")
-        return self._log(plan, write_comment(self._services.client, plan, memory, installation))
+        client, installation = self._services.client, self._services.installation() or Installation("", "")
+        lines = write_comment(client, plan, memory, installation)
+        job, keep = self._store.work.get(job_id), lines[0].ref if lines else memory.note_id
+        if job is not None and job.trigger == MERGED and keep:
+            withdraw_others(client, plan.issue_id, keep, installation.app_slug)
+        return self._log(plan, lines)
 
     @guarded
     def tags(self, job_id: int, issue_id: str) -> Outcome:

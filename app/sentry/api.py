@@ -64,7 +64,8 @@ class SentryApi:
         body: Mapping[str, Any] | None = None,
         control: bool = False,
     ) -> Response:
-        """Send it, trying again for at most ``BUDGET`` seconds where that is safe, and return a 2xx answer.
+        """Send it, trying again for at most ``BUDGET`` seconds where that is safe, and return a 2xx answer:
+        ``TRIES`` times, over a rate limit as often as there is time.
 
         A POST is repeated only after a 429, which carried out nothing. Raises the errors of
         ``app.sentry.errors``.
@@ -74,7 +75,8 @@ class SentryApi:
             retry=tenacity.retry_if_exception(lambda error: _may_repeat(method, error)),
             wait=self._wait,
             stop=lambda state: (
-                state.attempt_number >= TRIES or self._clock() - start + state.upcoming_sleep >= BUDGET - 1
+                self._clock() - start + state.upcoming_sleep >= BUDGET - 1
+                or (state.attempt_number >= TRIES and not _rate_limited(state))
             ),
             sleep=self._sleep,
             reraise=True,
@@ -133,6 +135,11 @@ class SentryApi:
         asked = error.after if isinstance(error, Retryable) else None
         base = asked if asked is not None else 0.5 * 2 ** (state.attempt_number - 1)
         return base + self._jitter() * 0.5
+
+
+def _rate_limited(state: tenacity.RetryCallState) -> bool:
+    """The organisation's limits are counted by the second: a place comes free within the budget."""
+    return state.outcome is not None and isinstance(state.outcome.exception(), RateLimited)
 
 
 def _may_repeat(method: str, error: BaseException) -> bool:

@@ -77,10 +77,6 @@ class SentryClient(DirectoryCalls):
         wait = wait_by(response.headers, self._clock())
         return Page(found, next_cursor(response.headers.get("link", "")), wait)
 
-    def hashes(self, issue_id: str) -> list[str]:
-        """The stored grouping hashes of an issue, 32 hex digits each."""
-        return [str(row["id"]) for row in self.pages(self._issue_path(issue_id, "hashes")) if row.get("id")]
-
     # Events
 
     def event(self, issue_id: str, *, newest: bool = False) -> dict[str, Any] | None:
@@ -93,15 +89,6 @@ class SentryClient(DirectoryCalls):
         if event is None or is_synthetic(event):  # 23.7.1 knows no "recommended"
             event = self._named_event(issue_id, "latest")
         return self._real(issue_id, event) if event else None
-
-    def events(self, issue_id: str, cursor: str | None = None, *, full: bool = False) -> Page[dict[str, Any]]:
-        """One page of the issue's events, newest first; without ``full`` they carry no stack trace."""
-        params: dict[str, str | int | list[str]] = {"full": "true"} if full else {}
-        if cursor:
-            params["cursor"] = cursor
-        path = self._issue_path(issue_id, "events")
-        response = self.call("GET", path, params=params)
-        return Page(tuple(rows(decode(response, path), path)), next_cursor(response.headers.get("link", "")))
 
     def event_lookup(self, event_id: str) -> str | None:
         """The id of the issue that holds an event, None until Sentry has stored it. Limited to one call a

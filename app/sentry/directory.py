@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.sentry.api import SentryApi, api_path, mapping
+from app.sentry.api import SentryApi, mapping
 
 
 class DirectoryCalls(SentryApi):
@@ -20,10 +20,6 @@ class DirectoryCalls(SentryApi):
         """``[{id, email, user: {id, email, isActive}|null, pending, …}]``: ``user.id`` is what an issue
         takes."""
         return list(self.pages(self.org_path("members")))
-
-    def teams(self) -> list[dict[str, Any]]:
-        """``[{id, slug, name, projects: [{slug}]}]``"""
-        return list(self.pages(self.org_path("teams")))
 
     def projects(self) -> list[dict[str, Any]]:
         """``[{id, slug, name, platform, teams}]``"""
@@ -47,8 +43,3 @@ class DirectoryCalls(SentryApi):
         """``[{uuid, app: {uuid, slug}, organization: {slug}, status}]``. May hold a ``code``: not for
         logs."""
         return list(self.pages(self.org_path("sentry-app-installations"), control=True))
-
-    def installation(self, uuid: str) -> dict[str, Any]:
-        """Our own installation, readable with the app's token."""
-        path = api_path("sentry-app-installations", uuid)
-        return mapping(self.get(path, control=True), path)

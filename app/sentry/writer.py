@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from app.core.comment import find_marker, withdrawn_comment
+from app.core.comment import find_marker, our_comments, withdrawn_comment
 from app.core.issue import Issue
 from app.core.plan import APP_NAME
 from app.core.policy import Policy
@@ -166,6 +166,14 @@ def write_comment(
         reason = "Sentry does not let us edit our comment"
         return [Done(write.kind, Outcome.REFUSED, note.text, note.text, reason, note.id)]
     return [Done(write.kind, Outcome.WRITTEN, note.text, write.value, "edited", note.id)]
+
+
+def withdraw_others(client: SentryClient, issue_id: str, keep: str, app_slug: str) -> list[Done]:
+    """After a merge the survivor shows the other issue's comment of ours as well: only ``keep`` stays."""
+    others = [note for note in our_comments(client.notes(issue_id), app_slug) if note.id != keep]
+    return [
+        withdraw_comment(client, issue_id, note.id, "The issue was merged into this one.") for note in others
+    ]
 
 
 def write_tags(

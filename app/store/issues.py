@@ -1,4 +1,4 @@
-"""What we know of each issue, and every verdict on it."""
+"""What we know of each issue: its last read, its plan, how far it is."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class IssueRepository:
         return [_issue(row) for row in rows]
 
     def set_state(self, issue_id: str, state: str) -> None:
-        """``triaged``, ``skipped`` or ``gone``; the time of the first two is kept."""
+        """``triaged`` or ``gone``; the time of the first is kept."""
         values: dict[str, Any] = {"state": state}
         if state == "triaged":
             values["triaged_at"] = self._clock()
@@ -144,11 +144,6 @@ class IssueRepository:
         )
         with self._engine.begin() as connection:
             connection.execute(query, rows)
-
-    def counts(self) -> dict[str, int]:
-        query = select(issues.c.state, func.count()).group_by(issues.c.state)
-        with self._engine.connect() as connection:
-            return {state: count for state, count in connection.execute(query).all()}
 
 
 def _issue(row: Row[Any]) -> StoredIssue:

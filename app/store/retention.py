@@ -71,7 +71,7 @@ def _old_verdicts(before: datetime, gone: list[str]) -> Any:
     newest = _newest(verdicts, verdicts.c.issue_id)
     known = select(issues.c.issue_id)
     superseded = and_(verdicts.c.created_at < before, verdicts.c.id.not_in(newest))
-    # A relayed event has a verdict and no issue of ours.
+    # Its issue is gone already.
     orphaned = and_(verdicts.c.created_at < before, verdicts.c.issue_id.not_in(known))
     return or_(superseded, orphaned, verdicts.c.issue_id.in_(gone))
 

@@ -9,11 +9,9 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select
 
-from .tables import corrections, issues, work, workers
+from .tables import corrections, work, workers
 
 Clock = Callable[[], datetime]
-WINDOW = timedelta(days=30)
-"""Days over which agreement with people is taken."""
 
 STATES = ("queued", "running", "failed")
 
@@ -60,30 +58,10 @@ class Vitals:
         return found if isinstance(found, datetime) else None
 
     def corrections(self) -> dict[str, int]:
-        """Corrections that stand, by field. They are never deleted."""
+        """Corrections ever made, by field: also those taken back since, because a counter does not fall."""
         query = select(corrections.c.field, func.count()).group_by(corrections.c.field)
         with self._engine.connect() as connection:
             return {name: count for name, count in connection.execute(query).all()}
-
-    def agreement(self) -> dict[str, float]:
-        """By field, the share of the issues triaged in the last 30 days that nobody corrected in it."""
-        since = self._clock() - WINDOW
-        triaged = self._count(select(func.count()).select_from(issues).where(issues.c.triaged_at >= since))
-        if not triaged:
-            return {}
-        query = (
-            select(corrections.c.field, func.count(corrections.c.issue_id.distinct()))
-            .where(
-                corrections.c.at >= since,
-                corrections.c.retracted_at.is_(None),
-                corrections.c.value != corrections.c.was,
-            )
-            .group_by(corrections.c.field)
-        )
-        with self._engine.connect() as connection:
-            wrong: dict[str, int] = {name: count for name, count in connection.execute(query).all()}
-        fields = {"category", "severity", *wrong}
-        return {name: max(0.0, 1 - wrong.get(name, 0) / triaged) for name in sorted(fields)}
 
     def _count(self, query: Any) -> int:
         with self._engine.connect() as connection:

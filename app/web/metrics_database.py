@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
@@ -15,6 +16,8 @@ from app.store import Store
 from app.store.totals import Sums
 
 log = logging.getLogger(__name__)
+
+AGREEMENT_WINDOW = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,10 @@ GAUGES: Mapping[str, tuple[str, Sequence[str]]] = {
     "triage_queue_oldest_seconds": ("How long the oldest due job has waited.", ()),
     "triage_workers_alive": ("Workers with a sign of life in the last 10 seconds.", ()),
     "triage_last_webhook_timestamp_seconds": ("When Sentry's last webhook was stored, unix seconds.", ()),
-    "triage_agreement_ratio": ("Share of 30 days' issues that nobody corrected.", ("field",)),
+    "triage_agreement_ratio": (
+        "Share of 30 days' verdicts (not abstained) that nobody contradicted.",
+        ("field",),
+    ),
     "triage_budget_remaining_dollars": ("Left of the ceiling for model calls.", ("period",)),
 }
 
@@ -103,7 +109,9 @@ class DatabaseCollector(Collector):
         last = vitals.last_webhook()
         if last is not None:
             yield _gauge("triage_last_webhook_timestamp_seconds", {(): last.timestamp()})
-        yield _gauge("triage_agreement_ratio", {(field,): r for field, r in vitals.agreement().items()})
+        since = self._store.clock() - AGREEMENT_WINDOW
+        agreement = self._store.reports.score.uncontradicted(since)
+        yield _gauge("triage_agreement_ratio", {(field,): share for field, share in agreement.items()})
         spent = self._store.calls.ledger()
         left: dict[tuple[str, ...], float] = {
             ("day",): max(0.0, self._settings.triage_budget_usd_day - spent.today),

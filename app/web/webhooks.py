@@ -5,7 +5,7 @@ Three things may come, all signed over the raw bytes:
 - a webhook of Sentry (``Sentry-Hook-Signature``): 202, whatever is in it, once it is stored;
 - a raw event from a team's own relay (``Sentry-Signature: sha256=…``): 200 with the verdict once the durable
   job has it, 504 after 30 seconds, while the job goes on;
-- anything else: 401 without a valid signature, 400 for a body that cannot be read, 413 over 1 MiB.
+- anything else: 401 without a valid signature, 400 for a body that cannot be read, 413 over 4 MiB.
 """
 
 from __future__ import annotations

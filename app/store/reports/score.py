@@ -97,6 +97,12 @@ class ScoreReport:
         with self._engine.connect() as connection:
             return _fold(name, connection.execute(_query(name, since)).all())
 
+    def uncontradicted(self, since: datetime) -> dict[str, float]:
+        """By field, the share of the issues judged since then, without abstaining, that nobody contradicted;
+        a field of no issue is left out."""
+        shares = {name: self.score(name, since).all.uncontradicted for name in FIELDS}
+        return {name: share for name, share in shares.items() if share is not None}
+
     def by_week(self, now: datetime, weeks: int = 12) -> list[tuple[datetime, dict[str, int]]]:
         """Corrections by field in each of the last weeks, oldest first; the last ends now."""
         start = now - timedelta(weeks=weeks)

@@ -23,7 +23,7 @@ SPANS: Mapping[str, str] = {
     "30d": "Last 30 days",
     "all": "All time",
 }
-STATES = ("new", "triaged", "skipped", "gone")
+STATES = ("new", "triaged", "gone")
 FIELDS = ("when", "category", "severity", "source", "confidence", "project", "state", "q")
 MAX_TEXT = 200
 
