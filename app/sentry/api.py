@@ -13,6 +13,7 @@ import tenacity
 
 from app.errors import Permanent, Retryable
 from app.sentry.errors import BadAnswer, RateLimited, error_for
+from app.sentry.pace import Pace, kind_of
 from app.sentry.paging import next_cursor
 from app.sentry.transport import READ_TIMEOUT, Request, Response, Transport
 
@@ -51,6 +52,7 @@ class SentryApi:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
+        self._pace = Pace(clock, sleep)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base!r}, org={self._org!r})"
@@ -84,7 +86,7 @@ class SentryApi:
         url = (self._control if control else self._base) + path
         if params:
             url += "?" + urlencode(params, doseq=True)
-        return retrying(self._once, method, url, f"{method} {path}", body, start)
+        return retrying(self._once, method, url, path, body, start)
 
     def get(self, path: str, *, params: Params | None = None, control: bool = False) -> Any:
         """The decoded JSON of a GET."""
@@ -111,8 +113,10 @@ class SentryApi:
         return api_path("projects", self._org, project, *segments)
 
     def _once(
-        self, method: str, url: str, what: str, body: Mapping[str, Any] | None, start: float
+        self, method: str, url: str, path: str, body: Mapping[str, Any] | None, start: float
     ) -> Response:
+        what, kind = f"{method} {path}", kind_of(method, path)
+        self._pace.take(kind)
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Accept": "application/json",
@@ -124,6 +128,7 @@ class SentryApi:
             raw = json.dumps(body).encode()
         left = max(1.0, BUDGET - (self._clock() - start))
         response = self._transport.send(Request(method, url, headers, raw, timeout=min(READ_TIMEOUT, left)))
+        self._pace.learn(kind, response.headers)
         if response.status >= 300:
             raise error_for(response.status, response.headers, response.body, what, self._clock())
         if raw is None and method == "GET":
