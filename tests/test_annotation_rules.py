@@ -27,6 +27,10 @@ def decide(*, of=None, said=None, policy=None, ownership=None, now=NOW, **state)
     )
 
 
+def after(before=None, **changes):
+    return same_after(before or issue(), issue(**changes), "000000000abc")
+
+
 def test_an_open_error_may_be_annotated():
     assert decide() == (True, "every rule allows it")
 
@@ -125,7 +129,7 @@ class TestOwners:
 class TestAftermath:
     def test_one_more_on_the_count_is_all(self):
         before = issue()
-        assert same_after(before, issue(count=before.count + 1)) == (True, "nothing else changed")
+        assert after(count=before.count + 1) == (True, "nothing else changed")
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -142,28 +146,46 @@ class TestAftermath:
         ],
     )
     def test_any_other_change_is_found(self, name, value):
-        same, reason = same_after(issue(), issue(**{name: value}))
+        same, reason = after(**{name: value})
         assert not same
         assert reason
 
     def test_last_seen_may_come_cut_to_seconds(self):
-        assert same_after(issue(), issue(last_seen=issue().last_seen.replace(microsecond=0)))[0]
+        assert after(last_seen=issue().last_seen.replace(microsecond=0))[0]
 
     def test_a_real_event_in_between_explains_the_title(self):
-        assert same_after(issue(), issue(title="newer", last_seen=NOW))[0]
+        assert after(title="newer", last_seen=NOW)[0]
 
     def test_a_real_event_does_not_explain_an_assignee(self):
-        assert not same_after(issue(), issue(last_seen=NOW, assigned_to=Actor("user", "7")))[0]
+        assert not after(last_seen=NOW, assigned_to=Actor("user", "7"))[0]
 
     def test_a_person_explains_status_and_assignee(self):
         acts = (Activity("assigned", {}, "9", NOW), Activity("set_resolved", {}, "9", NOW))
-        after = issue(status="resolved", assigned_to=Actor("user", "7"), activity=acts)
-        assert same_after(issue(), after)[0]
-        assert not same_after(issue(activity=acts), after)[0], "what was there before explains nothing"
+        changed = {"status": "resolved", "assigned_to": Actor("user", "7"), "activity": acts}
+        assert after(**changed)[0]
+        assert not after(issue(activity=acts), **changed)[0], "what was there before explains nothing"
 
-    def test_sentry_itself_does_not(self):
-        auto = issue(assigned_to=Actor("user", "7"), activity=(Activity("assigned", {}, "", NOW),))
-        assert not same_after(issue(), auto)[0]
+    @pytest.mark.parametrize("kind", ["assigned", "unassigned"])
+    def test_sentrys_own_assignment_explains_the_assignee(self, kind):
+        by_rule = (Activity(kind, {"integration": "projectOwnership"}, "", NOW),)
+        assert after(assigned_to=Actor("user", "7"), activity=by_rule)[0]
+        assert not after(status="resolved", assigned_to=Actor("user", "7"), activity=by_rule)[0]
+
+    @pytest.mark.parametrize("kind", ["set_resolved_in_commit", "set_resolved", "set_ignored"])
+    def test_a_commit_or_a_tracker_explains_the_status(self, kind):
+        by_commit = (Activity(kind, {"commit": "4f1c"}, "", NOW),)
+        assert after(status="resolved", activity=by_commit)[0]
+        assert not after(status="resolved", assigned_to=Actor("user", "7"), activity=by_commit)[0]
+
+    def test_a_change_of_priority_does_not_explain_the_status(self):
+        assert not after(status="resolved", activity=(Activity("set_priority", {}, "9", NOW),))[0]
+
+    def test_a_regression_explains_the_status_unless_it_was_ours(self):
+        resolved = issue(status="resolved")
+        ours = (Activity("set_regression", {"event_id": "00000000-0abc"}, "", NOW),)
+        assert not after(resolved, activity=ours)[0]
+        real = (Activity("set_regression", {"event_id": "77"}, "", NOW),)
+        assert after(resolved, activity=real)[0]
 
     def test_a_regression_is_ours_by_its_event_id(self):
         ours = issue(activity=(Activity("set_regression", {"event_id": "00000000abc"}),))

@@ -168,6 +168,20 @@ def test_any_other_change_stops_the_project(world, change):
 
 
 @pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("assigned", {"assignedTo": {"type": "team", "id": "42", "name": "db"}}),
+        ("set_resolved_in_commit", {"status": "resolved"}),
+    ],
+)
+def test_what_sentry_itself_does_meanwhile_stops_nothing(world, kind, change):
+    acted = {"type": kind, "data": {}, "user": None, "dateCreated": "2026-09-14T12:00:01Z"}
+    world.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, **change, "activity": [acted, *RAW["activity"]]})
+    assert world.write().outcome is TagOutcome.LANDED
+    assert world.memory.disabled == ""
+
+
+@pytest.mark.parametrize(
     ("activity", "put"),
     [
         (REGRESSED, {"status": "resolved"}),

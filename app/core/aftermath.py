@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from app.core.issue import Issue
+from app.core.issue import Activity, Issue
+
+ASSIGNMENTS = frozenset({"assigned", "unassigned"})
+STATUS_CHANGES = ("set_resolved", "set_unresolved", "set_ignored", "set_regression", "set_escalating")
+"""How the types of activity begin that tell of a new status. ``set_priority`` or ``set_public`` are none."""
 
 
 def regression_event(issue: Issue) -> str | None:
@@ -16,7 +20,7 @@ def regression_event(issue: Issue) -> str | None:
     """
     for entry in issue.activity:
         if entry.type == "set_regression":
-            return str(entry.data.get("event_id") or "").replace("-", "") or None
+            return _event_of(entry) or None
         if entry.type.startswith("set_resolved"):
             return None
     return None
@@ -34,10 +38,13 @@ def resolved_again(issue: Issue) -> dict[str, Any]:
     return {"status": "resolved"}
 
 
-def same_after(before: Issue, after: Issue) -> tuple[bool, str]:
-    """Whether our event left the issue as it was; else what changed.
+def same_after(before: Issue, after: Issue, sent: str) -> tuple[bool, str]:
+    """Whether our event ``sent`` left the issue as it was; else what changed.
 
-    Changes that a real event (``lastSeen`` moved on) or a person (new activity) explains do not count.
+    Changes that something else explains do not count: a real event (``lastSeen`` moved on), or a new activity
+    that tells of the assignment or the status. Who acted does not matter: an ownership rule that assigns by
+    our own tag, a suspect commit, a commit or a tracker that resolves leave an activity without a user. Only
+    a regression by our own event explains nothing.
     """
     if after.id != before.id:
         return False, f"the issue is now {after.id}"
@@ -45,7 +52,7 @@ def same_after(before: Issue, after: Issue) -> tuple[bool, str]:
         return False, "firstSeen moved back"
     if before.last_seen and after.last_seen and after.last_seen < before.last_seen - timedelta(seconds=1):
         return False, "lastSeen moved back"
-    person = [entry for entry in after.activity if entry.user_id and entry not in before.activity]
+    new = [entry for entry in after.activity if entry not in before.activity]
     changed = []
     if not _real_event_between(before, after):
         changed += [
@@ -53,12 +60,20 @@ def same_after(before: Issue, after: Issue) -> tuple[bool, str]:
         ]
         if before.owners is not None and after.owners is not None and set(before.owners) - set(after.owners):
             changed.append("owners")
-    if before.status != after.status and not any(entry.type.startswith("set_") for entry in person):
+    if before.status != after.status and not any(_tells_of_status(entry, sent) for entry in new):
         changed.append("status")
-    assigned = _key(before) != _key(after)
-    if assigned and not any(entry.type in {"assigned", "unassigned"} for entry in person):
+    if _key(before) != _key(after) and not any(entry.type in ASSIGNMENTS for entry in new):
         changed.append("assignedTo")
     return (False, f"changed: {', '.join(changed)}") if changed else (True, "nothing else changed")
+
+
+def _tells_of_status(entry: Activity, sent: str) -> bool:
+    ours = entry.type == "set_regression" and _event_of(entry) == sent
+    return entry.type.startswith(STATUS_CHANGES) and not ours
+
+
+def _event_of(entry: Activity) -> str:
+    return str(entry.data.get("event_id") or "").replace("-", "")
 
 
 def _real_event_between(before: Issue, after: Issue) -> bool:

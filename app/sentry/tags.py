@@ -185,7 +185,7 @@ class AnnotationTagWriter:
             return TagResult(
                 TagOutcome.UNDONE, "it re-opened the issue, which is resolved again", sent, group
             )
-        same, reason = same_after(before, after)
+        same, reason = same_after(before, after, sent)
         if not same:
             return self._stop(before, TagOutcome.CHANGED, reason, sent, group)
         self._memory.landed(before.project_id, sent)
