@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
-from app.core.aftermath import regression_event, same_after
+from app.core.aftermath import Snapshot, regression_event, same_after
 from app.core.annotation_rules import AnnotationState, Ownership, may_annotate
 from app.core.issue import Activity, Actor, Owner
 from app.core.policy import Policy, TagMode, Tags
@@ -28,7 +29,8 @@ def decide(*, of=None, said=None, policy=None, ownership=None, now=NOW, **state)
 
 
 def after(before=None, **changes):
-    return same_after(before or issue(), issue(**changes), "000000000abc")
+    kept = json.loads(json.dumps(Snapshot.of(before or issue()).to_json()))
+    return same_after(Snapshot.from_json(kept), issue(**changes), "000000000abc")
 
 
 def test_an_open_error_may_be_annotated():
@@ -186,6 +188,11 @@ class TestAftermath:
         assert not after(resolved, activity=ours)[0]
         real = (Activity("set_regression", {"event_id": "77"}, "", NOW),)
         assert after(resolved, activity=real)[0]
+
+    def test_what_is_kept_tells_nothing_of_the_application(self):
+        kept = json.dumps(Snapshot.of(issue(title="jane@shop.example", owners=BY_RULE)).to_json())
+        assert "jane" not in kept
+        assert Snapshot.from_json({**json.loads(kept), "owners": None}).owners is None
 
     def test_a_regression_is_ours_by_its_event_id(self):
         ours = issue(activity=(Activity("set_regression", {"event_id": "00000000abc"}),))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.core.aftermath import Snapshot
 from app.core.annotation import event_id
 from app.core.annotation_rules import AnnotationState
 from app.core.policy import Policy, TagMode, Tags
@@ -16,7 +17,7 @@ from app.sentry.errors import RateLimited
 from app.sentry.ingest import EnvelopeSender
 from app.sentry.tags import CANARY_RETRY, AnnotationTagWriter, TagOutcome
 from app.sentry.transport import Response
-from tests.writeback import ISSUE, ORG, Clock, FakeTransport, client, event, sample, verdict
+from tests.writeback import ISSUE, ORG, Clock, FakeTransport, client, event, issue, sample, verdict
 
 RAW = sample("api/issue.get.json")
 SENT = event_id("6507376925", 1)
@@ -38,6 +39,7 @@ class Memory:
 
     given: dict[str, Any] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
     there: list[str] = field(default_factory=list)
     disabled: str = ""
 
@@ -48,9 +50,13 @@ class Memory:
     def was_sent(self, event_id: str) -> bool:
         return event_id in self.sent
 
-    def sending(self, project_id, issue_id, event_id, version, tags) -> None:
+    def sending(self, before, project_id, event_id, version, tags) -> None:
         assert "triage.synthetic" not in tags
         self.sent.append(event_id)
+        self.snapshots.setdefault(event_id, before)
+
+    def before(self, event_id: str) -> Snapshot | None:
+        return self.snapshots.get(event_id)
 
     def landed(self, project_id: str, event_id: str) -> None:
         self.there.append(event_id)
@@ -239,6 +245,45 @@ def test_a_repeat_after_a_crash_sends_nothing(world):
     assert world.write().outcome is TagOutcome.LANDED
     assert world.sent() == 0
     assert world.memory.there == [SENT]
+
+
+class TestARepeatAfterACrash:
+    """The event is stored already: the issue is looked at as after any other."""
+
+    @pytest.fixture
+    def crashed(self, world):
+        world.memory.sent = [SENT]
+        world.memory.snapshots = {SENT: Snapshot.of(issue())}
+        return world
+
+    @pytest.mark.parametrize("change", [{"title": "x"}, {"level": "info"}, {"owners": []}])
+    def test_a_change_stops_the_project(self, crashed, change):
+        crashed.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, **change})
+        assert crashed.write().outcome is TagOutcome.CHANGED
+        assert crashed.memory.disabled.startswith("changed: changed: ")
+        assert (crashed.sent(), crashed.memory.there) == (0, [])
+
+    @pytest.mark.parametrize("snapshots", [{}, {SENT: Snapshot.of(issue())}])
+    def test_a_regression_of_ours_is_undone(self, crashed, snapshots):
+        crashed.memory.snapshots = snapshots
+        crashed.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, "activity": REGRESSED})
+        crashed.web.on(f"PUT {ISSUE}/", {**RAW, "status": "resolved"})
+        assert crashed.write().outcome is TagOutcome.UNDONE
+        assert crashed.web.bodies("PUT") == [{"status": "resolved"}]
+        assert crashed.memory.disabled == ""
+
+    def test_nothing_else_changed(self, crashed):
+        result = crashed.write()
+        assert (result.outcome, result.reason) == (TagOutcome.LANDED, "nothing else changed")
+
+    def test_an_event_of_an_older_version_is_not_compared(self, crashed):
+        crashed.memory.snapshots = {}
+        crashed.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, "title": "x"})
+        assert crashed.write().outcome is TagOutcome.LANDED
+
+    def test_it_landed_elsewhere(self, crashed):
+        crashed.web.on(LOOKUP, found("999"))
+        assert crashed.write().outcome is TagOutcome.WRONG_GROUP
 
 
 def test_others_wait_for_the_canary(world):
