@@ -12,6 +12,8 @@ from app.core.aftermath import Snapshot
 from app.core.annotation import event_id
 from app.core.annotation_rules import AnnotationState
 from app.core.policy import Policy, TagMode, Tags
+from app.core.verdict import Verdict
+from app.core.vocabulary import Severity
 from app.errors import Retryable
 from app.sentry.errors import RateLimited
 from app.sentry.ingest import EnvelopeSender
@@ -20,7 +22,7 @@ from app.sentry.transport import Response
 from tests.writeback import ISSUE, ORG, Clock, FakeTransport, client, event, issue, sample, verdict
 
 RAW = sample("api/issue.get.json")
-SENT = event_id("6507376925", 1)
+SENT = event_id("6507376925", 1, verdict().tags())
 LOOKUP = f"GET {ORG}/eventids/{SENT}/"
 ENVELOPE = "POST /api/4509062593708032/envelope/"
 KEYS = "GET /api/0/projects/acme/shop-api/keys/"
@@ -81,7 +83,12 @@ class World:
         )
 
     def write(
-        self, *, base: str = "https://us.sentry.io", policy: Policy | None = None, dsn: str | None = None
+        self,
+        *,
+        of: Verdict | None = None,
+        base: str = "https://us.sentry.io",
+        policy: Policy | None = None,
+        dsn: str | None = None,
     ):
         writer = AnnotationTagWriter(
             client(self.web, self.clock, base),
@@ -92,7 +99,7 @@ class World:
             sleep=self.clock.sleep,
             dsn_for=lambda project: dsn,
         )
-        return writer.write("6507376925", verdict(), 1, policy or Policy())
+        return writer.write("6507376925", of or verdict(), 1, policy or Policy())
 
     def sent(self) -> int:
         return len(self.web.calls(ENVELOPE))
@@ -286,6 +293,16 @@ class TestARepeatAfterACrash:
         assert crashed.write().outcome is TagOutcome.WRONG_GROUP
 
 
+def test_other_tags_under_the_same_version_are_another_event(world):
+    """As after a new database: it knows nothing of the first event, and Sentry keeps one event of an id."""
+    changed = verdict(severity=Severity.LOW)
+    again = event_id("6507376925", 1, changed.tags())
+    world.memory.sent = [SENT]
+    world.web.on(f"GET {ORG}/eventids/{again}/", found()).on(ENVELOPE, {"id": again})
+    assert world.write(of=changed).event_id == again != SENT
+    assert world.sent() == 1
+
+
 def test_others_wait_for_the_canary(world):
     world.memory.given = {"canary_pending": True}
     with pytest.raises(Retryable) as caught:
@@ -296,7 +313,7 @@ def test_others_wait_for_the_canary(world):
 
 def test_a_refresh_has_an_id_of_its_own(world):
     world.memory.given = {"landed": 1}
-    again = event_id("6507376925", 1, 1)
+    again = event_id("6507376925", 1, verdict().tags(), 1)
     world.web.on(f"GET {ORG}/eventids/{again}/", {"groupId": "6507376925"}).on(ENVELOPE, {"id": again})
     assert world.write().event_id == again != SENT
 

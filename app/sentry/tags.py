@@ -132,8 +132,8 @@ class AnnotationTagWriter:
     def write(
         self, issue_id: str, verdict: Verdict, version: int, policy: Policy, *, manual: bool = False
     ) -> TagResult:
-        """Annotate the issue if every rule allows it. Safe to repeat: the event's id is a function of issue
-        and version. ``policy`` is the project's; ``manual``: a person's word is behind it. Raises
+        """Annotate the issue if every rule allows it. Safe to repeat: the event's id is a function of issue,
+        version and tags. ``policy`` is the project's; ``manual``: a person's word is behind it. Raises
         ``Retryable`` when Sentry or its ingest asks to wait."""
         event = self._client.event(issue_id, newest=True)
         if event is None:
@@ -148,9 +148,10 @@ class AnnotationTagWriter:
             return TagResult(TagOutcome.SKIPPED, "the token may not read the project's ownership rules")
         # Read again at the last moment: an event on an issue that was resolved meanwhile re-opens it.
         issue = self._client.issue(issue.id, expand_owners=True)
-        state = self._memory.state(issue.project_id, issue.id, version, verdict.tags())
+        tags = verdict.tags()
+        state = self._memory.state(issue.project_id, issue.id, version, tags)
         state = replace(state, manual=manual)
-        wanted = event_id(issue.id, version, state.landed)
+        wanted = event_id(issue.id, version, tags, state.landed)
         stored_in = self._client.event_lookup(wanted) if self._memory.was_sent(wanted) else None
         if stored_in is not None:
             # A repeat after a crash or a late arrival: it is not sent twice, and looked at like a first one.
