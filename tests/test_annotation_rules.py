@@ -8,13 +8,22 @@ from datetime import timedelta
 import pytest
 
 from app.core.aftermath import Snapshot, regression_event, same_after
-from app.core.annotation_rules import AnnotationState, Ownership, may_annotate
+from app.core.annotation_rules import AnnotationState, Ownership, may_annotate, with_frames
 from app.core.issue import Activity, Actor, Owner
 from app.core.policy import Policy, TagMode, Tags
 from tests.writeback import NOW, event, issue, sample
 
 PATH_RULES = Ownership(frozenset({"path"}))
 BY_RULE = (Owner("ownershipRule", "team:42"),)
+BY_CODEOWNERS = (Owner("codeowners", "team:42"),)
+BY_COMMIT = (Owner("suspectCommit", "user:7"),)
+
+
+def without_frames():
+    said = event()
+    for frame in said["entries"][0]["data"]["values"][0]["stacktrace"]["frames"]:
+        frame["inApp"] = False
+    return said
 
 
 def decide(*, of=None, said=None, policy=None, ownership=None, now=NOW, **state):
@@ -121,6 +130,39 @@ class TestOwners:
         rules = Ownership.from_api(sample("api/ownership.get.json"))
         assert rules.matchers == {"path", "tags.triage.category"}
         assert decide(of=issue(owners=BY_RULE), ownership=rules)[0]
+
+    @pytest.mark.parametrize("owners", [BY_RULE, BY_CODEOWNERS])
+    def test_a_suggestion_is_met_by_frames_where_no_rules_are_to_be_seen(self, owners):
+        assert with_frames(issue(owners=owners), Ownership())
+        assert not with_frames(issue(owners=owners, assigned_to=Actor("team", "42")), Ownership())
+        assert decide(of=issue(owners=owners))[0]
+
+    @pytest.mark.parametrize("owners", [(), None, BY_COMMIT])
+    def test_no_frames_are_sent_where_nothing_rests_on_them(self, owners):
+        assert not with_frames(issue(owners=owners), Ownership())
+        assert with_frames(issue(owners=owners), PATH_RULES), "a rule may suggest somebody from now on"
+
+    @pytest.mark.parametrize("owners", [BY_RULE, BY_CODEOWNERS])
+    @pytest.mark.parametrize(
+        ("words", "said", "changes"),
+        [
+            ("java frames", event(platform="java"), {}),
+            ("cocoa frames", event(platform="cocoa"), {}),
+            ("dart frames", event(platform=None), {"platform": "dart"}),
+            ("no in-app frames", without_frames(), {}),
+            ("a message has no frames", event(), {"type": "default", "metadata": {"title": "disk full"}}),
+        ],
+    )
+    def test_a_suggestion_that_the_event_cannot_carry_stops_it(self, owners, words, said, changes):
+        allowed, reason = decide(of=issue(owners=owners, **changes), said=said)
+        assert not allowed
+        assert words in reason
+        assert decide(of=issue(owners=BY_COMMIT, **changes), said=said)[0], "it rests on no frames"
+
+    def test_a_suggestion_by_our_own_tag_needs_no_frames(self):
+        ours = Ownership(frozenset({"tags.triage.category"}))
+        assert decide(of=issue(owners=BY_RULE), said=without_frames(), ownership=ours)[0]
+        assert not decide(of=issue(owners=BY_CODEOWNERS), said=without_frames(), ownership=ours)[0]
 
     def test_rules_are_read_from_any_text(self):
         assert Ownership.from_api({"raw": None}).matchers == frozenset()

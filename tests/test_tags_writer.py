@@ -124,6 +124,14 @@ def test_an_unassigned_issue_keeps_its_owners_by_frames(world):
     assert b'"frames":[{"filename":"shop/views.py"' in body
 
 
+def test_a_suggestion_of_code_owners_is_kept_by_frames_too(world):
+    world.web.on(OWNERSHIP, {"raw": None})
+    owners = [{"type": "codeowners", "owner": "team:42", "date_added": "2026-09-14T08:12:40Z"}]
+    world.web.on(f"GET {ISSUE}/", {**RAW, "owners": owners})
+    assert world.write().outcome is TagOutcome.LANDED
+    assert b'"frames":[{"filename":"shop/views.py"' in (world.web.calls(ENVELOPE)[0].body or b"")
+
+
 def test_the_issue_is_read_directly_before_sending(world):
     order = []
     world.web.on(KEYS, lambda _body: order.append("keys") or sample("api/project.keys.json"))

@@ -116,7 +116,7 @@ def annotation_event(
     if environment:
         event["environment"] = environment
     if with_frames and issue.culprit and "exception" in event:
-        frames = _frame_names(event_json)
+        frames = frame_names(event_json)
         if frames:
             event["exception"]["values"][0]["stacktrace"] = {"frames": frames}
     return event
@@ -174,8 +174,9 @@ def _message(event: Mapping[str, Any]) -> str:
     return str(entry.get("formatted") or entry.get("message") or event.get("message") or "")
 
 
-def _frame_names(event: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Names of the in-app frames of every exception of the chain, the last of them, caller first."""
+def frame_names(event: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Names of the in-app frames of every exception of the chain, the last of them, caller first. Empty for a
+    message: it has no exception to carry them."""
     names: list[dict[str, Any]] = []
     for exception in _exceptions(event):
         trace = exception.get("stacktrace")

@@ -19,7 +19,8 @@ from app.core.annotation_rules import (
     AnnotationState,
     Ownership,
     may_annotate,
-    needs_frames,
+    with_frames,
+    works_out_owners,
 )
 from app.core.issue import Issue
 from app.core.policy import Policy
@@ -162,7 +163,7 @@ class AnnotationTagWriter:
             raise Retryable(reason, after=CANARY_RETRY)
         if not allowed:
             return TagResult(TagOutcome.SKIPPED, reason)
-        frames = needs_frames(issue) and bool(ownership.matchers)
+        frames = with_frames(issue, ownership)
         body = annotation_event(issue, event, verdict, version, with_frames=frames, refresh=state.landed)
         return self._send(issue, dsn, body, version, state)
 
@@ -224,7 +225,7 @@ class AnnotationTagWriter:
             self._sleep(1.0)
 
     def _ownership(self, issue: Issue) -> Ownership:
-        if not needs_frames(issue) or not issue.project_slug:
+        if not works_out_owners(issue) or not issue.project_slug:
             return Ownership()
         return Ownership.from_api(self._client.project_ownership(issue.project_slug))
 
