@@ -11,7 +11,7 @@ import pytest
 from app.core.aftermath import Snapshot
 from app.core.annotation import event_id
 from app.core.annotation_rules import AnnotationState
-from app.core.policy import Policy, TagMode, Tags
+from app.core.policy import Policy, ProjectPolicy, TagMode, Tags
 from app.core.verdict import Verdict
 from app.core.vocabulary import Severity
 from app.errors import Retryable
@@ -19,7 +19,11 @@ from app.sentry.errors import RateLimited
 from app.sentry.ingest import EnvelopeSender
 from app.sentry.tags import CANARY_RETRY, AnnotationTagWriter, TagOutcome
 from app.sentry.transport import Response
-from tests.writeback import ISSUE, ORG, Clock, FakeTransport, client, event, issue, sample, verdict
+from app.services import build_services
+from app.settings import fixed_settings
+from app.store import Store
+from app.store.engine import migrate
+from tests.writeback import ISSUE, NOW, ORG, Clock, FakeTransport, client, event, issue, sample, verdict
 
 RAW = sample("api/issue.get.json")
 SENT = event_id("6507376925", 1, verdict().tags())
@@ -360,6 +364,37 @@ def test_an_odd_dsn_is_not_followed(world):
 
 
 def test_a_configured_key_is_used(world):
-    world.web.on("POST /api/77/envelope/", {"id": SENT})
-    assert world.write(dsn="https://k@o1.ingest.us.sentry.io/77").outcome is TagOutcome.LANDED
+    own = "https://0fa5@o1.ingest.us.sentry.io/4509062593708032"
+    assert world.write(dsn=own).outcome is TagOutcome.LANDED
     assert world.web.calls(KEYS) == []
+    assert "sentry_key=0fa5," in world.web.calls(ENVELOPE)[0].headers["X-Sentry-Auth"]
+
+
+@pytest.mark.parametrize(
+    ("words", "dsn"),
+    [
+        ("another project's", "https://k@o1.ingest.us.sentry.io/77"),
+        ("not among the allowed", "https://k@evil.example/4509062593708032"),
+        ("not of the form", "o1.ingest.us.sentry.io"),
+    ],
+)
+def test_a_configured_key_that_does_not_fit_is_not_used(world, words, dsn):
+    result = world.write(dsn=dsn)
+    assert result.outcome is TagOutcome.SKIPPED
+    assert words in result.reason
+    assert world.web.calls("POST") == []
+
+
+def test_the_key_of_the_teams_file_is_used(world, database_url, vault):
+    store = Store.open(database_url, vault, clock=lambda: NOW)
+    migrate(store.engine)
+    own = Tags(dsn="https://0fa5@o1.ingest.us.sentry.io/4509062593708032")
+    policy = Policy(project={"shop-api": ProjectPolicy(tags=own)})
+    settings = fixed_settings(
+        sentry_url="https://us.sentry.io", sentry_org="acme", sentry_auth_token="t", sentry_client_secret="s"
+    )
+    services = build_services(settings, store=store, policy=policy, transport=world.web)
+    written = services.tags.write("6507376925", verdict(), 1, policy.for_project("shop-api"))
+    assert written.outcome is TagOutcome.LANDED
+    assert "sentry_key=0fa5," in world.web.calls(ENVELOPE)[0].headers["X-Sentry-Auth"]
+    store.close()

@@ -28,7 +28,7 @@ from app.core.verdict import Verdict
 from app.errors import Permanent, Retryable
 from app.sentry.client import SentryClient
 from app.sentry.errors import Forbidden
-from app.sentry.ingest import EnvelopeSender, check_dsn
+from app.sentry.ingest import Dsn, EnvelopeSender, check_dsn
 
 CANARY_RETRY = 3.0
 """Seconds after which an issue asks again whether the project's first event has landed."""
@@ -230,7 +230,7 @@ class AnnotationTagWriter:
         return Ownership.from_api(self._client.project_ownership(issue.project_slug))
 
     def _dsn(self, issue: Issue) -> tuple[str | None, str]:
-        dsn = self._dsn_for(issue.project_slug)
+        dsn = configured = self._dsn_for(issue.project_slug)
         if dsn is None:
             try:
                 keys = self._client.project_keys(issue.project_slug)
@@ -241,6 +241,8 @@ class AnnotationTagWriter:
         if not dsn:
             return None, "the project has no active client key"
         allowed, reason = check_dsn(dsn, self._allowed_hosts)
+        if allowed and configured and Dsn.parse(dsn).project_id != issue.project_id:
+            return None, "the configured DSN ([tags] dsn) is another project's"
         return (dsn, reason) if allowed else (None, reason)
 
     def _now(self) -> datetime:
