@@ -160,6 +160,7 @@ def build_services(
         allowed_hosts=ingest_hosts(settings.sentry_url, settings.sentry_ingest_hosts),
         clock=lambda: store.clock().timestamp(),
         sleep=time.sleep,
+        dsn_for=lambda project: policy.for_project(project).tags.dsn,
     )
     model = configured_model(settings)
     if model is not None:

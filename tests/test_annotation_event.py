@@ -66,11 +66,19 @@ def test_nothing_of_the_person_or_the_source_code_is_sent():
         assert private not in text.replace("timeout expired", "")
 
 
-def test_the_id_is_a_function_of_issue_verdict_and_refresh():
-    assert made()["event_id"] == made()["event_id"] == event_id("6507376925", 1)
-    ids = {event_id(i, v, r) for i in ("1", "11") for v in (1, 2, 11) for r in (0, 1)}
-    assert len(ids) == 12
+TAGS = {"triage.category": "Database", "triage.severity": "high"}
+
+
+def test_the_id_is_a_function_of_issue_version_tags_and_refresh():
+    assert made()["event_id"] == made()["event_id"] == event_id("6507376925", 1, verdict().tags())
+    others = ({}, TAGS, {**TAGS, "triage.severity": "low"})
+    ids = {event_id(i, v, t, r) for i in ("1", "11") for v in (1, 2, 11) for t in others for r in (0, 1)}
+    assert len(ids) == 36
     assert all(len(i) == 32 and i.startswith("00000000") for i in ids)
+
+
+def test_the_order_of_the_tags_does_not_change_the_id():
+    assert event_id("1", 1, TAGS) == event_id("1", 1, dict(reversed(TAGS.items())))
 
 
 def test_it_is_dated_a_second_before_the_last_real_event():

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
-from app.core.aftermath import regression_event, same_after
-from app.core.annotation_rules import AnnotationState, Ownership, may_annotate
+from app.core.aftermath import Snapshot, regression_event, same_after
+from app.core.annotation_rules import AnnotationState, Ownership, may_annotate, with_frames
 from app.core.issue import Activity, Actor, Owner
 from app.core.policy import Policy, TagMode, Tags
 from tests.writeback import NOW, event, issue, sample
 
 PATH_RULES = Ownership(frozenset({"path"}))
 BY_RULE = (Owner("ownershipRule", "team:42"),)
+BY_CODEOWNERS = (Owner("codeowners", "team:42"),)
+BY_COMMIT = (Owner("suspectCommit", "user:7"),)
+
+
+def without_frames():
+    said = event()
+    for frame in said["entries"][0]["data"]["values"][0]["stacktrace"]["frames"]:
+        frame["inApp"] = False
+    return said
 
 
 def decide(*, of=None, said=None, policy=None, ownership=None, now=NOW, **state):
@@ -25,6 +35,11 @@ def decide(*, of=None, said=None, policy=None, ownership=None, now=NOW, **state)
         AnnotationState(version=1, **state),
         ownership,
     )
+
+
+def after(before=None, **changes):
+    kept = json.loads(json.dumps(Snapshot.of(before or issue()).to_json()))
+    return same_after(Snapshot.from_json(kept), issue(**changes), "000000000abc")
 
 
 def test_an_open_error_may_be_annotated():
@@ -116,6 +131,39 @@ class TestOwners:
         assert rules.matchers == {"path", "tags.triage.category"}
         assert decide(of=issue(owners=BY_RULE), ownership=rules)[0]
 
+    @pytest.mark.parametrize("owners", [BY_RULE, BY_CODEOWNERS])
+    def test_a_suggestion_is_met_by_frames_where_no_rules_are_to_be_seen(self, owners):
+        assert with_frames(issue(owners=owners), Ownership())
+        assert not with_frames(issue(owners=owners, assigned_to=Actor("team", "42")), Ownership())
+        assert decide(of=issue(owners=owners))[0]
+
+    @pytest.mark.parametrize("owners", [(), None, BY_COMMIT])
+    def test_no_frames_are_sent_where_nothing_rests_on_them(self, owners):
+        assert not with_frames(issue(owners=owners), Ownership())
+        assert with_frames(issue(owners=owners), PATH_RULES), "a rule may suggest somebody from now on"
+
+    @pytest.mark.parametrize("owners", [BY_RULE, BY_CODEOWNERS])
+    @pytest.mark.parametrize(
+        ("words", "said", "changes"),
+        [
+            ("java frames", event(platform="java"), {}),
+            ("cocoa frames", event(platform="cocoa"), {}),
+            ("dart frames", event(platform=None), {"platform": "dart"}),
+            ("no in-app frames", without_frames(), {}),
+            ("a message has no frames", event(), {"type": "default", "metadata": {"title": "disk full"}}),
+        ],
+    )
+    def test_a_suggestion_that_the_event_cannot_carry_stops_it(self, owners, words, said, changes):
+        allowed, reason = decide(of=issue(owners=owners, **changes), said=said)
+        assert not allowed
+        assert words in reason
+        assert decide(of=issue(owners=BY_COMMIT, **changes), said=said)[0], "it rests on no frames"
+
+    def test_a_suggestion_by_our_own_tag_needs_no_frames(self):
+        ours = Ownership(frozenset({"tags.triage.category"}))
+        assert decide(of=issue(owners=BY_RULE), said=without_frames(), ownership=ours)[0]
+        assert not decide(of=issue(owners=BY_CODEOWNERS), said=without_frames(), ownership=ours)[0]
+
     def test_rules_are_read_from_any_text(self):
         assert Ownership.from_api({"raw": None}).matchers == frozenset()
         raw = '# a comment\n\nurl:*/pay/* #web\n"path:my dir/*" a@b.test'
@@ -125,7 +173,7 @@ class TestOwners:
 class TestAftermath:
     def test_one_more_on_the_count_is_all(self):
         before = issue()
-        assert same_after(before, issue(count=before.count + 1)) == (True, "nothing else changed")
+        assert after(count=before.count + 1) == (True, "nothing else changed")
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -142,28 +190,51 @@ class TestAftermath:
         ],
     )
     def test_any_other_change_is_found(self, name, value):
-        same, reason = same_after(issue(), issue(**{name: value}))
+        same, reason = after(**{name: value})
         assert not same
         assert reason
 
     def test_last_seen_may_come_cut_to_seconds(self):
-        assert same_after(issue(), issue(last_seen=issue().last_seen.replace(microsecond=0)))[0]
+        assert after(last_seen=issue().last_seen.replace(microsecond=0))[0]
 
     def test_a_real_event_in_between_explains_the_title(self):
-        assert same_after(issue(), issue(title="newer", last_seen=NOW))[0]
+        assert after(title="newer", last_seen=NOW)[0]
 
     def test_a_real_event_does_not_explain_an_assignee(self):
-        assert not same_after(issue(), issue(last_seen=NOW, assigned_to=Actor("user", "7")))[0]
+        assert not after(last_seen=NOW, assigned_to=Actor("user", "7"))[0]
 
     def test_a_person_explains_status_and_assignee(self):
         acts = (Activity("assigned", {}, "9", NOW), Activity("set_resolved", {}, "9", NOW))
-        after = issue(status="resolved", assigned_to=Actor("user", "7"), activity=acts)
-        assert same_after(issue(), after)[0]
-        assert not same_after(issue(activity=acts), after)[0], "what was there before explains nothing"
+        changed = {"status": "resolved", "assigned_to": Actor("user", "7"), "activity": acts}
+        assert after(**changed)[0]
+        assert not after(issue(activity=acts), **changed)[0], "what was there before explains nothing"
 
-    def test_sentry_itself_does_not(self):
-        auto = issue(assigned_to=Actor("user", "7"), activity=(Activity("assigned", {}, "", NOW),))
-        assert not same_after(issue(), auto)[0]
+    @pytest.mark.parametrize("kind", ["assigned", "unassigned"])
+    def test_sentrys_own_assignment_explains_the_assignee(self, kind):
+        by_rule = (Activity(kind, {"integration": "projectOwnership"}, "", NOW),)
+        assert after(assigned_to=Actor("user", "7"), activity=by_rule)[0]
+        assert not after(status="resolved", assigned_to=Actor("user", "7"), activity=by_rule)[0]
+
+    @pytest.mark.parametrize("kind", ["set_resolved_in_commit", "set_resolved", "set_ignored"])
+    def test_a_commit_or_a_tracker_explains_the_status(self, kind):
+        by_commit = (Activity(kind, {"commit": "4f1c"}, "", NOW),)
+        assert after(status="resolved", activity=by_commit)[0]
+        assert not after(status="resolved", assigned_to=Actor("user", "7"), activity=by_commit)[0]
+
+    def test_a_change_of_priority_does_not_explain_the_status(self):
+        assert not after(status="resolved", activity=(Activity("set_priority", {}, "9", NOW),))[0]
+
+    def test_a_regression_explains_the_status_unless_it_was_ours(self):
+        resolved = issue(status="resolved")
+        ours = (Activity("set_regression", {"event_id": "00000000-0abc"}, "", NOW),)
+        assert not after(resolved, activity=ours)[0]
+        real = (Activity("set_regression", {"event_id": "77"}, "", NOW),)
+        assert after(resolved, activity=real)[0]
+
+    def test_what_is_kept_tells_nothing_of_the_application(self):
+        kept = json.dumps(Snapshot.of(issue(title="jane@shop.example", owners=BY_RULE)).to_json())
+        assert "jane" not in kept
+        assert Snapshot.from_json({**json.loads(kept), "owners": None}).owners is None
 
     def test_a_regression_is_ours_by_its_event_id(self):
         ours = issue(activity=(Activity("set_regression", {"event_id": "00000000abc"}),))

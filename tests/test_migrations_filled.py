@@ -9,6 +9,8 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData, Table, func, insert, select
 
+from app.core.aftermath import Snapshot
+from app.core.issue import Issue
 from app.store import Store
 from app.store.engine import _config, is_migrated, make_engine, migrate
 from app.store.vault import Vault, derived_key
@@ -34,6 +36,8 @@ def today(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, 
         put_job(store, issue)
         put_correction(store, issue, "category", "Network", was="Database")
         put_call(store, issue, 0.01)
+    before = Snapshot.of(Issue(id="1012", status="unresolved"))
+    store.annotations.sending(before, "1", "00000000ab", 1, {"triage.category": "Logic"})
     store.facts.put("a fact", {"of": "somebody"})
     store.workers.beat("worker", host="here", pid=1)
     rows = contents(store.engine)
@@ -81,5 +85,7 @@ def test_a_filled_database_comes_up_to_date(
     assert store.verdicts.latest("100000") is not None
     assert store.issues.content("1012") is not None
     assert store.work.counts() == {"done": 310}
+    assert store.annotations.was_sent("00000000ab")
+    assert (store.annotations.before("00000000ab") is not None) == (revision >= "0004")
     store.close()
     engine.dispose()

@@ -127,6 +127,15 @@ tags = { mode = "off" }
     assert policy.for_project("shop-api").tags.mode is TagMode.ANNOTATE
 
 
+def test_a_key_for_annotation_events_is_not_shown_by_accident(tmp_path: Path) -> None:
+    file = tmp_path / "triage.toml"
+    file.write_text('[project."shop-api"]\ntags = { dsn = "https://hunter2@o1.ingest.us.sentry.io/7" }\n')
+    policy = load_policy(file)
+    assert policy.for_project("shop-api").tags.dsn == "https://hunter2@o1.ingest.us.sentry.io/7"
+    assert policy.for_project("shop-web").tags.dsn is None
+    assert "hunter2" not in repr(policy)
+
+
 def test_no_policy_file_means_the_defaults(tmp_path: Path) -> None:
     assert load_policy(tmp_path / "none.toml").assign.enabled
 

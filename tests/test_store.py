@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event, inspect, text
 
+from app.core.aftermath import Snapshot
 from app.core.digest import Digest, ExceptionInfo, Frame
 from app.core.intake import Intent, Kind
+from app.core.issue import Issue, Owner
 from app.core.verdict import Evidence, Verdict
 from app.core.vocabulary import Category, Severity, Source
 from app.errors import UserError
@@ -257,6 +260,9 @@ def test_write_log_counts_what_was_done_lately(store: Store) -> None:
 
 
 TAGS = {"triage.category": "Database"}
+BEFORE = Snapshot.of(
+    Issue(id="41", title="down", status="unresolved", owners=(Owner("codeowners", "team:1"),))
+)
 
 
 def test_annotation_memory_of_one_project(database_url: str, vault: Vault) -> None:
@@ -265,9 +271,11 @@ def test_annotation_memory_of_one_project(database_url: str, vault: Vault) -> No
     migrate(timed.engine)
     memory = timed.annotations
     assert not memory.state("2", "41", 1, TAGS).canary_passed
-    memory.sending("2", "41", "e1", 1, TAGS)
-    memory.sending("2", "41", "e1", 1, TAGS)
+    memory.sending(BEFORE, "2", "e1", 1, TAGS)
+    memory.sending(replace(BEFORE, status="resolved"), "2", "e1", 1, TAGS)
     assert memory.was_sent("e1")
+    assert memory.before("e1") == BEFORE, "of an event that leaves again, the first one"
+    assert memory.before("e2") is None
     assert memory.state("2", "42", 1, TAGS).canary_pending, "another issue waits for the canary"
     assert not memory.state("2", "41", 1, TAGS).canary_pending
     memory.landed("2", "e1")
@@ -288,7 +296,7 @@ def test_a_dead_canary_does_not_hold_the_project_for_ever(database_url: str, vau
     now = NOW
     timed = Store.open(database_url, vault, clock=lambda: now)
     migrate(timed.engine)
-    timed.annotations.sending("2", "41", "e1", 1, TAGS)
+    timed.annotations.sending(BEFORE, "2", "e1", 1, TAGS)
     now = NOW + timedelta(minutes=5)
     assert not timed.annotations.state("2", "42", 1, TAGS).canary_pending
     timed.close()

@@ -8,18 +8,25 @@ from typing import Any
 
 import pytest
 
+from app.core.aftermath import Snapshot
 from app.core.annotation import event_id
 from app.core.annotation_rules import AnnotationState
-from app.core.policy import Policy, TagMode, Tags
+from app.core.policy import Policy, ProjectPolicy, TagMode, Tags
+from app.core.verdict import Verdict
+from app.core.vocabulary import Severity
 from app.errors import Retryable
 from app.sentry.errors import RateLimited
 from app.sentry.ingest import EnvelopeSender
 from app.sentry.tags import CANARY_RETRY, AnnotationTagWriter, TagOutcome
 from app.sentry.transport import Response
-from tests.writeback import ISSUE, ORG, Clock, FakeTransport, client, event, sample, verdict
+from app.services import build_services
+from app.settings import fixed_settings
+from app.store import Store
+from app.store.engine import migrate
+from tests.writeback import ISSUE, NOW, ORG, Clock, FakeTransport, client, event, issue, sample, verdict
 
 RAW = sample("api/issue.get.json")
-SENT = event_id("6507376925", 1)
+SENT = event_id("6507376925", 1, verdict().tags())
 LOOKUP = f"GET {ORG}/eventids/{SENT}/"
 ENVELOPE = "POST /api/4509062593708032/envelope/"
 KEYS = "GET /api/0/projects/acme/shop-api/keys/"
@@ -38,6 +45,7 @@ class Memory:
 
     given: dict[str, Any] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
     there: list[str] = field(default_factory=list)
     disabled: str = ""
 
@@ -48,9 +56,13 @@ class Memory:
     def was_sent(self, event_id: str) -> bool:
         return event_id in self.sent
 
-    def sending(self, project_id, issue_id, event_id, version, tags) -> None:
+    def sending(self, before, project_id, event_id, version, tags) -> None:
         assert "triage.synthetic" not in tags
         self.sent.append(event_id)
+        self.snapshots.setdefault(event_id, before)
+
+    def before(self, event_id: str) -> Snapshot | None:
+        return self.snapshots.get(event_id)
 
     def landed(self, project_id: str, event_id: str) -> None:
         self.there.append(event_id)
@@ -75,7 +87,12 @@ class World:
         )
 
     def write(
-        self, *, base: str = "https://us.sentry.io", policy: Policy | None = None, dsn: str | None = None
+        self,
+        *,
+        of: Verdict | None = None,
+        base: str = "https://us.sentry.io",
+        policy: Policy | None = None,
+        dsn: str | None = None,
     ):
         writer = AnnotationTagWriter(
             client(self.web, self.clock, base),
@@ -86,7 +103,7 @@ class World:
             sleep=self.clock.sleep,
             dsn_for=lambda project: dsn,
         )
-        return writer.write("6507376925", verdict(), 1, policy or Policy())
+        return writer.write("6507376925", of or verdict(), 1, policy or Policy())
 
     def sent(self) -> int:
         return len(self.web.calls(ENVELOPE))
@@ -109,6 +126,14 @@ def test_an_unassigned_issue_keeps_its_owners_by_frames(world):
     world.write()
     body = world.web.calls(ENVELOPE)[0].body or b""
     assert b'"frames":[{"filename":"shop/views.py"' in body
+
+
+def test_a_suggestion_of_code_owners_is_kept_by_frames_too(world):
+    world.web.on(OWNERSHIP, {"raw": None})
+    owners = [{"type": "codeowners", "owner": "team:42", "date_added": "2026-09-14T08:12:40Z"}]
+    world.web.on(f"GET {ISSUE}/", {**RAW, "owners": owners})
+    assert world.write().outcome is TagOutcome.LANDED
+    assert b'"frames":[{"filename":"shop/views.py"' in (world.web.calls(ENVELOPE)[0].body or b"")
 
 
 def test_the_issue_is_read_directly_before_sending(world):
@@ -165,6 +190,20 @@ def test_any_other_change_stops_the_project(world, change):
     world.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, **change})
     assert world.write().outcome is TagOutcome.CHANGED
     assert world.memory.disabled.startswith("changed: changed: ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("assigned", {"assignedTo": {"type": "team", "id": "42", "name": "db"}}),
+        ("set_resolved_in_commit", {"status": "resolved"}),
+    ],
+)
+def test_what_sentry_itself_does_meanwhile_stops_nothing(world, kind, change):
+    acted = {"type": kind, "data": {}, "user": None, "dateCreated": "2026-09-14T12:00:01Z"}
+    world.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, **change, "activity": [acted, *RAW["activity"]]})
+    assert world.write().outcome is TagOutcome.LANDED
+    assert world.memory.disabled == ""
 
 
 @pytest.mark.parametrize(
@@ -227,6 +266,55 @@ def test_a_repeat_after_a_crash_sends_nothing(world):
     assert world.memory.there == [SENT]
 
 
+class TestARepeatAfterACrash:
+    """The event is stored already: the issue is looked at as after any other."""
+
+    @pytest.fixture
+    def crashed(self, world):
+        world.memory.sent = [SENT]
+        world.memory.snapshots = {SENT: Snapshot.of(issue())}
+        return world
+
+    @pytest.mark.parametrize("change", [{"title": "x"}, {"level": "info"}, {"owners": []}])
+    def test_a_change_stops_the_project(self, crashed, change):
+        crashed.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, **change})
+        assert crashed.write().outcome is TagOutcome.CHANGED
+        assert crashed.memory.disabled.startswith("changed: changed: ")
+        assert (crashed.sent(), crashed.memory.there) == (0, [])
+
+    @pytest.mark.parametrize("snapshots", [{}, {SENT: Snapshot.of(issue())}])
+    def test_a_regression_of_ours_is_undone(self, crashed, snapshots):
+        crashed.memory.snapshots = snapshots
+        crashed.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, "activity": REGRESSED})
+        crashed.web.on(f"PUT {ISSUE}/", {**RAW, "status": "resolved"})
+        assert crashed.write().outcome is TagOutcome.UNDONE
+        assert crashed.web.bodies("PUT") == [{"status": "resolved"}]
+        assert crashed.memory.disabled == ""
+
+    def test_nothing_else_changed(self, crashed):
+        result = crashed.write()
+        assert (result.outcome, result.reason) == (TagOutcome.LANDED, "nothing else changed")
+
+    def test_an_event_of_an_older_version_is_not_compared(self, crashed):
+        crashed.memory.snapshots = {}
+        crashed.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, "title": "x"})
+        assert crashed.write().outcome is TagOutcome.LANDED
+
+    def test_it_landed_elsewhere(self, crashed):
+        crashed.web.on(LOOKUP, found("999"))
+        assert crashed.write().outcome is TagOutcome.WRONG_GROUP
+
+
+def test_other_tags_under_the_same_version_are_another_event(world):
+    """As after a new database: it knows nothing of the first event, and Sentry keeps one event of an id."""
+    changed = verdict(severity=Severity.LOW)
+    again = event_id("6507376925", 1, changed.tags())
+    world.memory.sent = [SENT]
+    world.web.on(f"GET {ORG}/eventids/{again}/", found()).on(ENVELOPE, {"id": again})
+    assert world.write(of=changed).event_id == again != SENT
+    assert world.sent() == 1
+
+
 def test_others_wait_for_the_canary(world):
     world.memory.given = {"canary_pending": True}
     with pytest.raises(Retryable) as caught:
@@ -237,7 +325,7 @@ def test_others_wait_for_the_canary(world):
 
 def test_a_refresh_has_an_id_of_its_own(world):
     world.memory.given = {"landed": 1}
-    again = event_id("6507376925", 1, 1)
+    again = event_id("6507376925", 1, verdict().tags(), 1)
     world.web.on(f"GET {ORG}/eventids/{again}/", {"groupId": "6507376925"}).on(ENVELOPE, {"id": again})
     assert world.write().event_id == again != SENT
 
@@ -276,6 +364,37 @@ def test_an_odd_dsn_is_not_followed(world):
 
 
 def test_a_configured_key_is_used(world):
-    world.web.on("POST /api/77/envelope/", {"id": SENT})
-    assert world.write(dsn="https://k@o1.ingest.us.sentry.io/77").outcome is TagOutcome.LANDED
+    own = "https://0fa5@o1.ingest.us.sentry.io/4509062593708032"
+    assert world.write(dsn=own).outcome is TagOutcome.LANDED
     assert world.web.calls(KEYS) == []
+    assert "sentry_key=0fa5," in world.web.calls(ENVELOPE)[0].headers["X-Sentry-Auth"]
+
+
+@pytest.mark.parametrize(
+    ("words", "dsn"),
+    [
+        ("another project's", "https://k@o1.ingest.us.sentry.io/77"),
+        ("not among the allowed", "https://k@evil.example/4509062593708032"),
+        ("not of the form", "o1.ingest.us.sentry.io"),
+    ],
+)
+def test_a_configured_key_that_does_not_fit_is_not_used(world, words, dsn):
+    result = world.write(dsn=dsn)
+    assert result.outcome is TagOutcome.SKIPPED
+    assert words in result.reason
+    assert world.web.calls("POST") == []
+
+
+def test_the_key_of_the_teams_file_is_used(world, database_url, vault):
+    store = Store.open(database_url, vault, clock=lambda: NOW)
+    migrate(store.engine)
+    own = Tags(dsn="https://0fa5@o1.ingest.us.sentry.io/4509062593708032")
+    policy = Policy(project={"shop-api": ProjectPolicy(tags=own)})
+    settings = fixed_settings(
+        sentry_url="https://us.sentry.io", sentry_org="acme", sentry_auth_token="t", sentry_client_secret="s"
+    )
+    services = build_services(settings, store=store, policy=policy, transport=world.web)
+    written = services.tags.write("6507376925", verdict(), 1, policy.for_project("shop-api"))
+    assert written.outcome is TagOutcome.LANDED
+    assert "sentry_key=0fa5," in world.web.calls(ENVELOPE)[0].headers["X-Sentry-Auth"]
+    store.close()

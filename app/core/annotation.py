@@ -5,12 +5,13 @@ Sentry's tags belong to events (getsentry/sentry issues 5572 and 93308), so the 
 event* whose ``checksum`` is the issue's stored hash: the grouping then looks at nothing else. It repeats the
 issue's own type, value, culprit and level, because Sentry overwrites these by the event it processed last; it
 is dated just before the last real event, with an id that sorts last, so it never becomes the one people read;
-and its id is a function of issue and verdict, so that sending it twice is harmless. Measured on Sentry
-23.7.1; the rules are in ``app.core.annotation_rules``.
+and its id is a function of issue, verdict version and tags, so that sending it twice is harmless.
+Measured on Sentry 23.7.1; the rules are in ``app.core.annotation_rules``.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -34,9 +35,13 @@ MAX_FRAMES = 50
 _HASH = re.compile(r"[0-9a-f]{32}")
 
 
-def event_id(issue_id: str, version: int, refresh: int = 0) -> str:
-    """32 hex digits, the same for the same issue, verdict version and refresh."""
-    seed = f"{issue_id}:{version}" + (f":{refresh}" if refresh else "")
+def event_id(issue_id: str, version: int, tags: Mapping[str, str], refresh: int = 0) -> str:
+    """32 hex digits, the same for the same issue, verdict version, tags and refresh.
+
+    Of two events with one id Sentry keeps the first. A new database counts versions from 1 again: without the
+    tags in it, the id would be that of an old event with other tags.
+    """
+    seed = json.dumps([issue_id, version, sorted(tags.items()), refresh], separators=(",", ":"))
     return ID_PREFIX + sha256(seed.encode()).hexdigest()[:24]
 
 
@@ -94,8 +99,9 @@ def annotation_event(
     checksum, at, subject = stored_hash(event_json), event_time(issue), repeat_subject(issue, event_json)
     if checksum is None or at is None or subject is None:
         raise ValueError(f"issue {issue.id} cannot be annotated")
+    tags = verdict.tags()
     event: dict[str, Any] = {
-        "event_id": event_id(issue.id, version, refresh),
+        "event_id": event_id(issue.id, version, tags, refresh),
         "timestamp": round(at.timestamp(), 6),
         "platform": "other",
         "level": issue.level or "error",
@@ -104,13 +110,13 @@ def annotation_event(
         "culprit": issue.culprit,
         **subject,
         "sdk": {"name": SDK_NAME, "version": SDK_VERSION},
-        "tags": {**verdict.tags(), TagKey.SYNTHETIC.value: "true"},
+        "tags": {**tags, TagKey.SYNTHETIC.value: "true"},
     }
     environment = event_tags(event_json).get("environment")
     if environment:
         event["environment"] = environment
     if with_frames and issue.culprit and "exception" in event:
-        frames = _frame_names(event_json)
+        frames = frame_names(event_json)
         if frames:
             event["exception"]["values"][0]["stacktrace"] = {"frames": frames}
     return event
@@ -168,8 +174,9 @@ def _message(event: Mapping[str, Any]) -> str:
     return str(entry.get("formatted") or entry.get("message") or event.get("message") or "")
 
 
-def _frame_names(event: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Names of the in-app frames of every exception of the chain, the last of them, caller first."""
+def frame_names(event: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Names of the in-app frames of every exception of the chain, the last of them, caller first. Empty for a
+    message: it has no exception to carry them."""
     names: list[dict[str, Any]] = []
     for exception in _exceptions(event):
         trace = exception.get("stacktrace")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.core.annotation import event_time, is_synthetic, repeat_subject, stored_hash
+from app.core.annotation import event_time, frame_names, is_synthetic, repeat_subject, stored_hash
 from app.core.issue import Issue
 from app.core.policy import Policy, TagMode
 
@@ -29,6 +29,11 @@ WATCHED = "the project's first annotation event is still being watched"
 """The one reason that passes by itself within a minute."""
 
 RULE_SOURCES = frozenset({"ownershipRule", "codeowners"})
+"""Suggestions that Sentry works out anew from each event. Code owners are no part of the rules' ``raw``."""
+
+REWRITTEN = frozenset({"java", "cocoa", "dart"})
+"""Platforms on which Sentry matches rules by paths that it makes from the frames; for our event, of platform
+``other``, it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,11 @@ class Ownership:
             for kind in self.matchers
         )
 
+    @property
+    def only_ours(self) -> bool:
+        """True where every rule looks at a tag of ours, which the event has."""
+        return bool(self.matchers) and all(kind.startswith("tags.triage.") for kind in self.matchers)
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -92,9 +102,25 @@ class Case:
     ownership: Ownership
 
 
-def needs_frames(issue: Issue) -> bool:
+def works_out_owners(issue: Issue) -> bool:
     """True where Sentry would work out the owners anew from our event: the issue is assigned to nobody."""
     return issue.assigned_to is None
+
+
+def needs_frames(issue: Issue, ownership: Ownership) -> bool:
+    """True where a suggested owner may rest on the frames, so that an event without them would delete it."""
+    if not works_out_owners(issue):
+        return False
+    sources = {owner.source for owner in issue.owners or ()}
+    if "codeowners" in sources:
+        return True
+    unknown = issue.owners is None and bool(ownership.matchers)
+    return (unknown or "ownershipRule" in sources) and not ownership.only_ours
+
+
+def with_frames(issue: Issue, ownership: Ownership) -> bool:
+    """Whether the event is to name the frames: also where a rule may suggest somebody for the first time."""
+    return works_out_owners(issue) and (bool(ownership.matchers) or needs_frames(issue, ownership))
 
 
 def may_annotate(
@@ -156,14 +182,20 @@ def _readable_event(case: Case) -> str:
 
 def _owners_kept(case: Case) -> str:
     issue = case.issue
-    if not needs_frames(issue) or not case.ownership.matchers:
-        return ""
-    suggested = issue.owners is None or any(owner.source in RULE_SOURCES for owner in issue.owners)
-    if not suggested:
+    if not needs_frames(issue, case.ownership):
         return ""
     if case.ownership.beyond_frames:
         return "its suggested owner comes from rules on URL or tags that our event cannot repeat"
-    return "" if issue.culprit else "without a culprit, frames for the ownership rules would give it one"
+    if not issue.culprit:
+        return "without a culprit, frames for the ownership rules would give it one"
+    platform = str(case.event.get("platform") or issue.platform)
+    if platform in REWRITTEN:
+        return f"its suggested owner comes from paths that Sentry makes of {platform} frames only"
+    if issue.type == "default":
+        return "its suggested owner would be lost: a message has no frames for the ownership rules"
+    if not frame_names(case.event):
+        return "its suggested owner would be lost: the event has no in-app frames for the ownership rules"
+    return ""
 
 
 def _once_per_verdict(case: Case) -> str:

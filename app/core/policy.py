@@ -3,6 +3,7 @@
 ```toml
 [tags]
 mode = "annotate"            # or "off"
+dsn = "https://KEY@HOST/7"   # a client key of its own, else the project's first active one
 
 [priority]
 enabled = true
@@ -62,6 +63,8 @@ class Tags(_Table):
     window is 14 days)."""
     max_per_day: int = Field(default=500, ge=0)
     """Annotation events a project may get in 24 hours."""
+    dsn: str | None = Field(default=None, min_length=1, repr=False)
+    """The client key that annotation events go to; None for the project's first active one."""
 
 
 class PriorityPolicy(_Table):

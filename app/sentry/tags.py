@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from app.core.aftermath import regression_event, resolved_again, same_after
+from app.core.aftermath import Snapshot, regression_event, resolved_again, same_after
 from app.core.annotation import annotation_event, event_id
 from app.core.annotation_rules import (
     WATCHED,
     AnnotationState,
     Ownership,
     may_annotate,
-    needs_frames,
+    with_frames,
+    works_out_owners,
 )
 from app.core.issue import Issue
 from app.core.policy import Policy
@@ -27,7 +28,7 @@ from app.core.verdict import Verdict
 from app.errors import Permanent, Retryable
 from app.sentry.client import SentryClient
 from app.sentry.errors import Forbidden
-from app.sentry.ingest import EnvelopeSender, check_dsn
+from app.sentry.ingest import Dsn, EnvelopeSender, check_dsn
 
 CANARY_RETRY = 3.0
 """Seconds after which an issue asks again whether the project's first event has landed."""
@@ -35,6 +36,8 @@ CANARY_RETRY = 3.0
 CANARY_WAIT = 60
 LATER_WAIT = 15
 """Seconds that Sentry gets to store the event, asked once a second (its limit for this call)."""
+
+UNCOMPARED = "it had been sent before and is in the issue"
 
 
 class TagOutcome(StrEnum):
@@ -85,9 +88,13 @@ class AnnotationMemory(Protocol):
         """True from ``sending`` on, for ever: also the way to recognise our own events."""
 
     def sending(
-        self, project_id: str, issue_id: str, event_id: str, version: int, tags: Mapping[str, str]
+        self, before: Snapshot, project_id: str, event_id: str, version: int, tags: Mapping[str, str]
     ) -> None:
-        """Called directly before an event leaves; counts towards the caps."""
+        """Called directly before an event leaves for the issue of ``before``; counts towards the caps. Of an
+        event that leaves again, the first snapshot is kept."""
+
+    def before(self, event_id: str) -> Snapshot | None:
+        """What the issue was when the event left first; None where an older version sent it."""
 
     def landed(self, project_id: str, event_id: str) -> None:
         """The event is in its issue: the project's canary has passed."""
@@ -126,8 +133,8 @@ class AnnotationTagWriter:
     def write(
         self, issue_id: str, verdict: Verdict, version: int, policy: Policy, *, manual: bool = False
     ) -> TagResult:
-        """Annotate the issue if every rule allows it. Safe to repeat: the event's id is a function of issue
-        and version. ``policy`` is the project's; ``manual``: a person's word is behind it. Raises
+        """Annotate the issue if every rule allows it. Safe to repeat: the event's id is a function of issue,
+        version and tags. ``policy`` is the project's; ``manual``: a person's word is behind it. Raises
         ``Retryable`` when Sentry or its ingest asks to wait."""
         event = self._client.event(issue_id, newest=True)
         if event is None:
@@ -142,18 +149,21 @@ class AnnotationTagWriter:
             return TagResult(TagOutcome.SKIPPED, "the token may not read the project's ownership rules")
         # Read again at the last moment: an event on an issue that was resolved meanwhile re-opens it.
         issue = self._client.issue(issue.id, expand_owners=True)
-        state = self._memory.state(issue.project_id, issue.id, version, verdict.tags())
+        tags = verdict.tags()
+        state = self._memory.state(issue.project_id, issue.id, version, tags)
         state = replace(state, manual=manual)
-        wanted = event_id(issue.id, version, state.landed)
+        wanted = event_id(issue.id, version, tags, state.landed)
         stored_in = self._client.event_lookup(wanted) if self._memory.was_sent(wanted) else None
         if stored_in is not None:
-            return self._found_again(issue, wanted, stored_in)
+            # A repeat after a crash or a late arrival: it is not sent twice, and looked at like a first one.
+            before = self._memory.before(wanted)
+            return self._landed(issue.id, issue.project_id, wanted, stored_in, before)
         allowed, reason = may_annotate(issue, event, self._now(), policy, state, ownership)
         if reason == WATCHED:
             raise Retryable(reason, after=CANARY_RETRY)
         if not allowed:
             return TagResult(TagOutcome.SKIPPED, reason)
-        frames = needs_frames(issue) and bool(ownership.matchers)
+        frames = with_frames(issue, ownership)
         body = annotation_event(issue, event, verdict, version, with_frames=frames, refresh=state.landed)
         return self._send(issue, dsn, body, version, state)
 
@@ -162,11 +172,11 @@ class AnnotationTagWriter:
     ) -> TagResult:
         sent = str(body["event_id"])
         tags = {name: text for name, text in body["tags"].items() if name != "triage.synthetic"}
-        self._memory.sending(before.project_id, before.id, sent, version, tags)
+        self._memory.sending(Snapshot.of(before), before.project_id, sent, version, tags)
         try:
             self._sender.send(dsn, body)
         except Permanent as error:
-            return self._stop(before, TagOutcome.REFUSED, str(error), sent)
+            return self._stop(before.project_id, TagOutcome.REFUSED, str(error), sent)
         return self._watch(before, sent, state)
 
     def _watch(self, before: Issue, sent: str, state: AnnotationState) -> TagResult:
@@ -175,31 +185,35 @@ class AnnotationTagWriter:
         if group is None and state.canary_passed:
             return TagResult(TagOutcome.UNCONFIRMED, f"not stored within {LATER_WAIT} s", sent)
         if group is None:
-            return self._stop(before, TagOutcome.FILTERED, f"not stored within {CANARY_WAIT} s", sent)
-        if group != before.id:
-            return self._stop(before, TagOutcome.WRONG_GROUP, f"it landed in issue {group}", sent, group)
-        after = self._client.issue(before.id, expand_owners=True)
+            return self._stop(
+                before.project_id, TagOutcome.FILTERED, f"not stored within {CANARY_WAIT} s", sent
+            )
+        return self._landed(before.id, before.project_id, sent, group, Snapshot.of(before))
+
+    def _landed(
+        self, issue_id: str, project_id: str, sent: str, group: str, before: Snapshot | None
+    ) -> TagResult:
+        """The event is stored: is it in the right issue, and is that as it was ``before``?"""
+        if group != issue_id:
+            reason = f"it landed in issue {group}"
+            return self._stop(project_id, TagOutcome.WRONG_GROUP, reason, sent, group)
+        after = self._client.issue(issue_id, expand_owners=True)
         if regression_event(after) == sent and after.status == "unresolved":
             self._client.update_issue(after.id, **resolved_again(after))
-            self._memory.landed(before.project_id, sent)
+            self._memory.landed(project_id, sent)
             return TagResult(
                 TagOutcome.UNDONE, "it re-opened the issue, which is resolved again", sent, group
             )
-        same, reason = same_after(before, after)
+        same, reason = same_after(before, after, sent) if before else (True, UNCOMPARED)
         if not same:
-            return self._stop(before, TagOutcome.CHANGED, reason, sent, group)
-        self._memory.landed(before.project_id, sent)
+            return self._stop(project_id, TagOutcome.CHANGED, reason, sent, group)
+        self._memory.landed(project_id, sent)
         return TagResult(TagOutcome.LANDED, reason, sent, group)
 
-    def _found_again(self, issue: Issue, sent: str, group: str) -> TagResult:
-        """A repeat after a crash finds the event stored: it is not sent twice."""
-        if group != issue.id:
-            return self._stop(issue, TagOutcome.WRONG_GROUP, f"it landed in issue {group}", sent, group)
-        self._memory.landed(issue.project_id, sent)
-        return TagResult(TagOutcome.LANDED, "it had been sent before and is in the issue", sent, group)
-
-    def _stop(self, issue: Issue, outcome: TagOutcome, reason: str, sent: str, group: str = "") -> TagResult:
-        self._memory.disable(issue.project_id, f"{outcome.value}: {reason}")
+    def _stop(
+        self, project_id: str, outcome: TagOutcome, reason: str, sent: str, group: str = ""
+    ) -> TagResult:
+        self._memory.disable(project_id, f"{outcome.value}: {reason}")
         return TagResult(outcome, reason, sent, group)
 
     def _wait_for(self, sent: str, seconds: int) -> str | None:
@@ -211,12 +225,12 @@ class AnnotationTagWriter:
             self._sleep(1.0)
 
     def _ownership(self, issue: Issue) -> Ownership:
-        if not needs_frames(issue) or not issue.project_slug:
+        if not works_out_owners(issue) or not issue.project_slug:
             return Ownership()
         return Ownership.from_api(self._client.project_ownership(issue.project_slug))
 
     def _dsn(self, issue: Issue) -> tuple[str | None, str]:
-        dsn = self._dsn_for(issue.project_slug)
+        dsn = configured = self._dsn_for(issue.project_slug)
         if dsn is None:
             try:
                 keys = self._client.project_keys(issue.project_slug)
@@ -227,6 +241,8 @@ class AnnotationTagWriter:
         if not dsn:
             return None, "the project has no active client key"
         allowed, reason = check_dsn(dsn, self._allowed_hosts)
+        if allowed and configured and Dsn.parse(dsn).project_id != issue.project_id:
+            return None, "the configured DSN ([tags] dsn) is another project's"
         return (dsn, reason) if allowed else (None, reason)
 
     def _now(self) -> datetime:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from app.core.aftermath import Snapshot
 from app.core.annotation_rules import AnnotationState
 
 from .engine import insert_of, write
@@ -68,20 +69,27 @@ class AnnotationRepository:
             return connection.execute(query).first() is not None
 
     def sending(
-        self, project_id: str, issue_id: str, event_id: str, version: int, tags: Mapping[str, str]
+        self, before: Snapshot, project_id: str, event_id: str, version: int, tags: Mapping[str, str]
     ) -> None:
         row = {
             "event_id": event_id,
-            "issue_id": issue_id,
+            "issue_id": before.issue_id,
             "project_id": project_id,
             "version": version,
             "tags": dict(tags),
+            "before": before.to_json(),
             "sent_at": self._clock(),
         }
         try:
             write(self._engine, insert(annotation_events).values(row))
         except IntegrityError:  # sent before by a worker that died: this is the same event again
             return
+
+    def before(self, event_id: str) -> Snapshot | None:
+        query = select(annotation_events.c.before).where(annotation_events.c.event_id == event_id)
+        with self._engine.connect() as connection:
+            kept = connection.execute(query).scalar()
+        return None if kept is None else Snapshot.from_json(kept)
 
     def landed(self, project_id: str, event_id: str) -> None:
         flying = (annotation_events.c.event_id == event_id, annotation_events.c.landed_at.is_(None))

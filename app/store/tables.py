@@ -148,6 +148,7 @@ annotation_events = Table(
     Column("project_id", String(32), nullable=False),
     Column("version", Integer, nullable=False),
     Column("tags", JSON, nullable=False),
+    Column("before", JSON(none_as_null=True)),
     Column("sent_at", Moment, nullable=False, index=True),
     Column("landed_at", Moment),
 )
