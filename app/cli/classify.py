@@ -27,7 +27,12 @@ from .eval import predictors
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @rules_option("A triage.toml whose [[rule]] tables are used as well.")
 @click.option("--model", default="offline", help="Ask this model: openai:NAME or anthropic:NAME.")
-def command(event: TextIO, explained: bool, as_json: bool, rules: Path | None, model: str) -> None:
+@click.option(
+    "--project", default="", help="Its project: a model is sent what that project's [privacy] allows."
+)
+def command(
+    event: TextIO, explained: bool, as_json: bool, rules: Path | None, model: str, project: str
+) -> None:
     """Classify one Sentry event: EVENT is a JSON file in the SDK, webhook or REST shape, or - for stdin.
 
     Works offline: no key, no network, nothing is sent anywhere, unless --model names a model to ask.
@@ -35,7 +40,7 @@ def command(event: TextIO, explained: bool, as_json: bool, rules: Path | None, m
     digest = digest_event(read_event(event))
     found = explain(digest, read_rules(rules))
     if model != "offline":
-        found = replace(found, verdict=predictors.resolve(model)(digest).verdict)
+        found = replace(found, verdict=predictors.resolve(model)(digest, project).verdict)
     if as_json:
         click.echo(json.dumps(as_data(found, explained), indent=2, ensure_ascii=False))
     else:
