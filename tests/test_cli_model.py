@@ -88,14 +88,19 @@ def test_each_project_is_sent_at_its_own_level(lines: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("policy", "options"),
-    [(CLOSED, ["--project", "closed"]), ('[privacy]\nlevel = "offline-only"\n', [])],
+    ("policy", "group", "options"),
+    [
+        (CLOSED, "closed", []),
+        (CLOSED, "", ["--project", "closed"]),
+        ('[privacy]\nlevel = "offline-only"\n', "", []),
+    ],
 )
 def test_classify_sends_nothing_of_an_offline_only_project(
-    lines: Path, monkeypatch: pytest.MonkeyPatch, policy: str, options: list[str]
+    lines: Path, monkeypatch: pytest.MonkeyPatch, policy: str, group: str, options: list[str]
 ) -> None:
     Path("triage.toml").write_text(policy)
-    lines.write_text(lines.read_text(encoding="utf-8").splitlines()[0])
+    row = json.loads(lines.read_text(encoding="utf-8").splitlines()[0])
+    lines.write_text(json.dumps({**row, "group": group}))
     with ModelServer() as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         done = CliRunner().invoke(classify_command, [str(lines), "--model", "openai:gpt-6-luna", *options])
