@@ -11,12 +11,21 @@ from app.core.policy import Policy
 from app.errors import UserError
 
 
-def load_policy(path: Path) -> Policy:
-    """Read ``triage.toml``. Raises ``UserError`` naming the table and what is wrong with it."""
-    if not path.exists():
-        return Policy()
+def load_policy(path: Path, *, optional: bool) -> Policy:
+    """Read ``triage.toml``; the defaults where it is missing and ``optional``.
+
+    Raises ``UserError`` for a file that cannot be read, or naming the table and what is wrong with it.
+    """
     try:
-        return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        return Policy.model_validate(tomllib.loads(text))
+    except OSError as error:
+        if optional and isinstance(error, FileNotFoundError):
+            return Policy()
+        raise UserError(
+            f"{path}, the file of TRIAGE_CONFIG, cannot be read: {error.strerror}.",
+            hint="Put the file there, or leave TRIAGE_CONFIG unset: docs/configuration.md.",
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid TOML: {error}.", hint="Check that line.") from None
     except ValidationError as error:

@@ -193,8 +193,11 @@ class Settings(ModelSettings, OperateSettings):
                 raise UserError(f"{env_name(name)} is not set.", hint=WHERE_TO_GET.get(name, ""))
 
     def policy(self) -> Policy:
-        """The team's ``triage.toml``; the defaults where there is no such file."""
-        return load_policy(self.triage_config)
+        """The team's ``triage.toml``; the defaults where none is named and there is no such file.
+
+        Raises ``UserError`` for a file that is named and missing, and for one that cannot be used.
+        """
+        return load_policy(self.triage_config, optional="triage_config" not in self.model_fields_set)
 
     @classmethod
     def settings_customise_sources(

@@ -105,7 +105,7 @@ def test_eval_prints_a_table(labelled: Path) -> None:
 def test_eval_compares_models_and_counts_failed_answers(labelled: Path, tmp_path: Path) -> None:
     calls: list[Digest] = []
 
-    def answer(digest: Digest) -> Prediction:
+    def answer(digest: Digest, project: str) -> Prediction:
         calls.append(digest)
         if len(calls) == 2:
             raise Permanent("the model refused")

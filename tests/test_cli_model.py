@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from app.cli.classify import command as classify_command
 from app.cli.eval import command as eval_command
+from app.errors import TriageError
 
 from .model_server import Handler, ModelServer
 
@@ -53,3 +54,55 @@ def test_classify_asks_the_model_that_is_named(lines: Path, monkeypatch: pytest.
     assert json.loads(asked.stdout)["source"] == "model", asked.output
     assert json.loads(alone.stdout)["source"] == "offline"
     assert server.calls == 1
+
+
+CLOSED = '[project."closed"]\nprivacy = { level = "offline-only" }\n'
+
+
+def test_nothing_of_an_offline_only_project_is_sent(lines: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("triage.toml").write_text(CLOSED)
+    first, second, *_ = (json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines())
+    rows = [{**first, "group": "closed"}, {**second, "group": "open"}]
+    lines.write_text("\n".join(map(json.dumps, rows)))
+    with ModelServer() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        options = ["--model", "openai:gpt-6-luna", "--json"]
+        result = CliRunner().invoke(eval_command, [str(lines), *options])
+    report = json.loads(result.stdout)
+    assert (report["n"], report["errors"], server.calls) == (1, 1, 1)
+    assert f"{first['id']} got no answer: the privacy level of closed is offline-only" in " ".join(
+        result.stderr.split()
+    )
+
+
+def test_each_project_is_sent_at_its_own_level(lines: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("triage.toml").write_text(CLOSED.replace("offline-only", "title-only"))
+    row = json.loads(lines.read_text(encoding="utf-8").splitlines()[1])
+    lines.write_text("\n".join(json.dumps({**row, "group": group}) for group in ("closed", "open")))
+    with ModelServer() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        server.behaviours = {"frame:": lambda handler, _: handler.json({"error": {"message": "no"}}, 401)}
+        result = CliRunner().invoke(eval_command, [str(lines), "--model", "openai:gpt-6-luna", "--json"])
+    report = json.loads(result.stdout)
+    assert (report["n"], report["errors"]) == (1, 1), "only the open project's frames are sent"
+
+
+@pytest.mark.parametrize(
+    ("policy", "group", "options"),
+    [
+        (CLOSED, "closed", []),
+        (CLOSED, "", ["--project", "closed"]),
+        ('[privacy]\nlevel = "offline-only"\n', "", []),
+    ],
+)
+def test_classify_sends_nothing_of_an_offline_only_project(
+    lines: Path, monkeypatch: pytest.MonkeyPatch, policy: str, group: str, options: list[str]
+) -> None:
+    Path("triage.toml").write_text(policy)
+    row = json.loads(lines.read_text(encoding="utf-8").splitlines()[0])
+    lines.write_text(json.dumps({**row, "group": group}))
+    with ModelServer() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        done = CliRunner().invoke(classify_command, [str(lines), "--model", "openai:gpt-6-luna", *options])
+    assert isinstance(done.exception, TriageError)
+    assert server.calls == 0

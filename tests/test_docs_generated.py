@@ -14,6 +14,17 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 import docs  # noqa: E402
+from app.core.offline.rules import Conditions, Rule  # noqa: E402
+from app.core.policy import (  # noqa: E402
+    Assign,
+    Policy,
+    PriorityPolicy,
+    Privacy,
+    ProjectPolicy,
+    Route,
+    Tags,
+)
+from app.models.capabilities import Capability  # noqa: E402
 from app.settings import Settings  # noqa: E402
 from app.settings_sources import aliases  # noqa: E402
 
@@ -47,8 +58,35 @@ def test_every_setting_command_and_metric_is_there() -> None:
         assert f"## `sentry-triage {file.stem.replace('_', '-')}`" in commands
 
 
+def test_every_table_and_key_of_triage_toml_is_there() -> None:
+    text = (ROOT / "docs/configuration.md").read_text()
+    tables = (Tags, PriorityPolicy, Assign, Privacy, Route, ProjectPolicy, Capability)
+    for key in {key for model in tables for key in model.model_fields}:
+        assert f"| `{key}` |" in text, key
+    for table in Policy.model_fields:
+        assert re.search(rf"^\| `\[+{table}[\].]", text, re.M), table
+    rules = (ROOT / "docs/rules.md").read_text()
+    for key in {*Rule.model_fields, *Conditions.model_fields} - {"team"}:
+        assert re.search(rf"\b{key}\b", rules), key
+
+
+def test_every_document_that_the_product_names_exists() -> None:
+    for file in (ROOT / "app").rglob("*.py"):
+        for name in re.findall(r"docs/[\w.-]+\.md", file.read_text(encoding="utf-8")):
+            assert (ROOT / name).exists(), f"{file.name} names {name}"
+
+
 @pytest.mark.parametrize(
-    "file", ["operating.md", "security.md", "metrics.md", "reliability.md", "accuracy.md"]
+    "file",
+    [
+        "configuration.md",
+        "rules.md",
+        "operating.md",
+        "security.md",
+        "metrics.md",
+        "reliability.md",
+        "accuracy.md",
+    ],
 )
 def test_links_lead_somewhere(file: str) -> None:
     text = (ROOT / "docs" / file).read_text()

@@ -68,7 +68,6 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
             "SENTRY_AUTH_TOKEN": sandbox.sandbox.token,
             "SENTRY_CLIENT_SECRET": sandbox.sandbox.client_secret,
             "DATABASE_URL": f"sqlite:///{tmp_path / 'triage.db'}",
-            "TRIAGE_CONFIG": tmp_path / "triage.toml",
         }
         settings = fixed_settings(**values)
         store = open_store(settings)
@@ -116,6 +115,8 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "nobody at the address": ({"TRIAGE_PUBLIC_URL": f"http://127.0.0.1:{free_port()}"}, "public-url"),
     "another secret": ({"SENTRY_CLIENT_SECRET": "f" * 64}, "client-secret"),
     "DSN that is none": ({"SENTRY_DSN": "not a dsn"}, "own-errors"),
+    "rules away": ({"TRIAGE_CONFIG": "nowhere.toml"}, "rules"),
+    "rules that are a folder": ({"TRIAGE_CONFIG": "."}, "rules"),
     "model away": (
         {"TRIAGE_MODEL": "openai:x", "OPENAI_BASE_URL": f"http://127.0.0.1:{free_port()}/v1"},
         "model",

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import Command
 from click.testing import CliRunner, Result
 
+from app.cli.classify import command as classify_command
 from app.cli.redact import command
 from app.errors import UserError
 
@@ -48,7 +50,7 @@ HIDDEN = (
 
 def _run(tmp_path: Path, event: object, *options: str) -> Result:
     path = tmp_path / "event.json"
-    path.write_text(event if isinstance(event, str) else json.dumps(event))
+    path.write_text(json.dumps(event))
     return CliRunner().invoke(command, [str(path), *options])
 
 
@@ -64,7 +66,13 @@ def test_people_see_what_is_sent_and_what_is_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrap", [lambda e: e, lambda e: {"data": {"event": e}}, lambda e: {"data": {"error": e}}]
+    "wrap",
+    [
+        lambda e: e,
+        lambda e: {"data": {"event": e}},
+        lambda e: {"data": {"error": e}},
+        lambda e: {"event": e, "group": "shop", "label": {"category": "Database"}},
+    ],
 )
 def test_json_holds_the_same_for_an_event_and_a_webhook(tmp_path: Path, wrap: Any) -> None:
     shown = json.loads(_run(tmp_path, wrap(EVENT), "--json").output)
@@ -105,8 +113,11 @@ def test_title_only_sends_no_frame(tmp_path: Path) -> None:
     assert "request" not in sent
 
 
-@pytest.mark.parametrize("content", ["not json", "[1, 2]", "[" * 100_000])
-def test_a_file_without_an_event_is_a_sentence(tmp_path: Path, content: str) -> None:
-    result = _run(tmp_path, content)
+@pytest.mark.parametrize("content", [b"not json", b"[1, 2]", b"[" * 100_000, b"\xff{}"])
+@pytest.mark.parametrize("read", [command, classify_command])
+def test_a_file_without_an_event_is_a_sentence(tmp_path: Path, read: Command, content: bytes) -> None:
+    path = tmp_path / "event.json"
+    path.write_bytes(content)
+    result = CliRunner().invoke(read, [str(path)])
     assert isinstance(result.exception, UserError)
     assert "event.json" in str(result.exception)

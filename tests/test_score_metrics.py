@@ -93,9 +93,11 @@ def test_percentiles_are_ranks() -> None:
 
 def test_predictors_are_found_by_scheme_and_unknown_ones_are_named() -> None:
     predictors = Predictors()
-    predictors.register("fake", lambda name: lambda digest: Prediction(RUN[0].verdict, float(len(name))))
+    predictors.register(
+        "fake", lambda name: lambda digest, project: Prediction(RUN[0].verdict, float(len(name)))
+    )
     from app.core.digest import Digest
 
-    assert predictors.resolve("fake:abc")(Digest()).cost_usd == 8.0
+    assert predictors.resolve("fake:abc")(Digest(), "").cost_usd == 8.0
     with pytest.raises(UserError, match="nobody"):
         predictors.resolve("nobody:x")

@@ -121,7 +121,7 @@ owner = "team:payments"
 tags = { mode = "off" }
 """
     )
-    policy = load_policy(file)
+    policy = load_policy(file, optional=False)
     assert policy.route[0].category is Category.DATABASE
     assert policy.for_project("shop-web").tags.mode is TagMode.OFF
     assert policy.for_project("shop-api").tags.mode is TagMode.ANNOTATE
@@ -136,8 +136,23 @@ def test_a_key_for_annotation_events_is_not_shown_by_accident(tmp_path: Path) ->
     assert "hunter2" not in repr(policy)
 
 
-def test_no_policy_file_means_the_defaults(tmp_path: Path) -> None:
-    assert load_policy(tmp_path / "none.toml").assign.enabled
+def test_no_policy_file_means_the_defaults() -> None:
+    assert load_settings().policy().assign.enabled
+
+
+@pytest.mark.parametrize("path", ["missing.toml", "triage.toml"])
+def test_a_policy_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Else a mistyped path would send what ``[privacy]`` keeps."""
+    monkeypatch.setenv("TRIAGE_CONFIG", path)
+    with pytest.raises(UserError, match=rf"^{path}, the file of TRIAGE_CONFIG, cannot be read") as caught:
+        load_settings().policy()
+    assert caught.value.hint
+
+
+def test_a_policy_file_that_cannot_be_read_is_named() -> None:
+    Path("triage.toml").mkdir()
+    with pytest.raises(UserError, match=r"^triage\.toml, .* directory"):
+        load_settings().policy()
 
 
 @pytest.mark.parametrize(
@@ -153,5 +168,5 @@ def test_a_bad_policy_is_named(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "triage.toml"
     file.write_text(text)
     with pytest.raises(UserError, match=says) as caught:
-        load_policy(file)
+        load_policy(file, optional=False)
     assert caught.value.hint

@@ -1,4 +1,6 @@
-"""Writes what the code knows into ``docs/``: settings, tags, commands, metrics. ``--check`` fails on drift.
+"""Writes what the code knows into ``docs/``: settings, triage.toml, tags, commands, metrics.
+
+``--check`` fails on drift.
 
 Only what stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is written; the words around it are
 people's.
@@ -7,19 +9,23 @@ people's.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from difflib import unified_diff
 from pathlib import Path
+from typing import Any
 
 import click
 from prometheus_client import Counter, Histogram
 from pydantic import SecretStr
 
 from app.cli import cli
+from app.core.policy import Policy
 from app.core.vocabulary import Action, Category, ConfidenceBand, Severity, Source, TagKey
 from app.doctor import CHECKS
+from app.models.capabilities import Capability
 from app.settings import Settings
 from app.settings_sources import aliases
 from app.web import metrics, metrics_database
@@ -56,6 +62,57 @@ def settings() -> Iterator[str]:
         shown = f"`{shown}`" if shown not in ("", ()) else ""
         rows.append((f"`{first}`", shown, info.description or "", ", ".join(f"`{one}`" for one in others)))
     return table(*rows)
+
+
+@generates("configuration", "configuration.md")
+def configuration() -> Iterator[str]:
+    whole = Policy.model_json_schema()
+    rows = [("table", "key", "values", "default", "what it is")]
+    for name, part in whole["properties"].items():
+        heading, target = _table_of(name, part)
+        about = Capability.model_json_schema() if name == "models" else whole["$defs"].get(target)
+        if about is None:
+            rows.append((heading, "", "", "", _prose(part["description"])))
+            continue
+        defs = whole["$defs"] | about.get("$defs", {})
+        for key, field in about["properties"].items():
+            given, prose = _default(key, field, about), _prose(field["description"])
+            rows.append((heading, f"`{key}`", _values(field, defs), given, prose))
+    return table(*rows)
+
+
+def _table_of(name: str, part: dict[str, Any]) -> tuple[str, str]:
+    """How a table is written in TOML, and the name of the model that says what is in it."""
+    inner = part.get("items") or part.get("additionalProperties")
+    ref = str((inner or part).get("$ref", "")).rpartition("/")[2]
+    if part.get("type") == "array":
+        return f"`[[{name}]]`", ref
+    return (f'`[{name}."NAME"]`' if inner else f"`[{name}]`"), ref
+
+
+def _values(field: dict[str, Any], defs: dict[str, Any]) -> str:
+    """What a key may hold, by its JSON schema."""
+    options = [one for one in field.get("anyOf", [field]) if one.get("type") != "null"]
+    one = options[0]
+    if "$ref" in one:
+        one = defs[one["$ref"].rpartition("/")[2]]
+    if "enum" in one:
+        return " ".join(f"`{value}`" for value in one["enum"])
+    bounds = [f"{word} {one[key]:g}" for key, word in (("minimum", "from"), ("maximum", "to")) if key in one]
+    kinds = {"boolean": "`true` `false`", "integer": "number", "string": "text", "object": "a table"}
+    return " ".join([str(one.get("format") or kinds.get(one["type"], one["type"])), *bounds])
+
+
+def _default(key: str, field: dict[str, Any], about: dict[str, Any]) -> str:
+    if key in about.get("required", ()):
+        return "must be given"
+    value = field.get("default")
+    return "" if value in (None, "") else f"`{json.dumps(value)}`"
+
+
+def _prose(docstring: str) -> str:
+    """A docstring as Markdown."""
+    return " ".join(docstring.replace("``", "`").split())
 
 
 @generates("tags", "tags.md")

@@ -8,7 +8,7 @@ import threading
 from app.core.digest import Digest
 from app.core.guard import guard
 from app.core.offline import classify, compile_rules
-from app.core.policy import Policy
+from app.core.policy import Policy, PrivacyLevel
 from app.core.prompt import build_prompt
 from app.core.redact import redact_digest
 from app.core.score import Prediction, Predictor
@@ -29,7 +29,7 @@ def model_predictor(name: str) -> Predictor:
     settings = load_settings(triage_model=name, triage_mode=TriageMode.MODEL)
     model, policy = configured_model(settings), settings.policy()
     if model is None:
-        return lambda digest: Prediction(classify(digest))
+        return lambda digest, _project: Prediction(classify(digest))
     capability_of(model, policy.models)
     return _Asker(settings, policy, model)
 
@@ -44,10 +44,15 @@ class _Asker:
         self._lock = threading.Lock()
         self._send = Transport().send
 
-    def __call__(self, digest: Digest) -> Prediction:
-        """Raises ``TriageError`` where there is no usable answer."""
+    def __call__(self, digest: Digest, project: str) -> Prediction:
+        """Raises ``TriageError`` where nothing may leave the project, or there is no usable answer."""
+        level = self._policy.for_project(project).privacy.level
+        if level is PrivacyLevel.OFFLINE_ONLY:
+            raise TriageError(
+                f"the privacy level of {project or 'every project'} is {level}: nothing was sent"
+            )
         offline = classify(digest, self._rules)
-        clean, _ = redact_digest(digest, self._policy.privacy.level)
+        clean, _ = redact_digest(digest, level)
         nonce, language = secrets.token_hex(12), self._settings.triage_language
         prompt = build_prompt(clean, offline, nonce=nonce, language=language)
         with self._lock:

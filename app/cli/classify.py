@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,8 +14,8 @@ from rich.text import Text
 
 from app.core.digest import digest_event
 from app.core.offline import Explanation, explain
-from app.errors import UserError
 
+from ._event import read_event
 from ._rules import read_rules, rules_option
 from .eval import predictors
 
@@ -27,37 +26,25 @@ from .eval import predictors
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @rules_option("A triage.toml whose [[rule]] tables are used as well.")
 @click.option("--model", default="offline", help="Ask this model: openai:NAME or anthropic:NAME.")
-def command(event: TextIO, explained: bool, as_json: bool, rules: Path | None, model: str) -> None:
+@click.option(
+    "--project", default="", help="Its project: a model is sent what that project's [privacy] allows."
+)
+def command(
+    event: TextIO, explained: bool, as_json: bool, rules: Path | None, model: str, project: str
+) -> None:
     """Classify one Sentry event: EVENT is a JSON file in the SDK, webhook or REST shape, or - for stdin.
 
     Works offline: no key, no network, nothing is sent anywhere, unless --model names a model to ask.
     """
-    digest = digest_event(read_event(event))
+    given = read_event(event)
+    digest = digest_event(given.event)
     found = explain(digest, read_rules(rules))
     if model != "offline":
-        found = replace(found, verdict=predictors.resolve(model)(digest).verdict)
+        found = replace(found, verdict=predictors.resolve(model)(digest, project or given.project).verdict)
     if as_json:
         click.echo(json.dumps(as_data(found, explained), indent=2, ensure_ascii=False))
     else:
         show(Console(), found, explained)
-
-
-def read_event(file: TextIO) -> Mapping[str, Any]:
-    """The event in ``file``, taken out of a webhook envelope or a labelled line. Raises ``UserError``."""
-    try:
-        found = json.load(file)
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{file.name} is not JSON: {str(error)[:120]}.",
-            hint="Save the event from Sentry (event page, {} JSON) or pass - to read from stdin.",
-        ) from error
-    if not isinstance(found, dict):
-        raise UserError(f"{file.name} holds no event.", hint="An event is one JSON object.")
-    data = found.get("data")
-    for holder, key in ((data, "error"), (data, "event"), (found, "event")):
-        if isinstance(holder, dict) and isinstance(holder.get(key), dict):
-            return dict(holder[key])
-    return found
 
 
 def as_data(found: Explanation, explained: bool) -> dict[str, Any]:

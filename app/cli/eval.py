@@ -28,7 +28,7 @@ predictors = Predictors()
 """The models ``--model`` may name. ``predictors.register("openai", factory)`` adds one; a factory gets the
 whole name (``openai:gpt-x``) and returns a predictor."""
 
-predictors.register("offline", lambda _name: lambda digest: Prediction(classify(digest)))
+predictors.register("offline", lambda _name: lambda digest, _project: Prediction(classify(digest)))
 for _provider in ADAPTERS:
     predictors.register(_provider, model_predictor)
 
@@ -61,9 +61,11 @@ def command(
     misses: Path | None,
     plot: Path | None,
 ) -> None:
-    """Measure classifiers on FILE: one JSON object a line, {"id", "event", "label", "also_ok", "ambiguous"}.
+    """Measure classifiers on labelled events.
 
-    A category counts as right in precision_written when it is the label or listed in also_ok.
+    A line of FILE is one JSON object: {"id", "group", "event", "label", "also_ok", "ambiguous"}. A category
+    counts as right in precision_written when it is the label or listed in also_ok. "group" is the project:
+    a model is sent what its [privacy] in triage.toml allows, and nothing where that is offline-only.
     """
     errors = Console(stderr=True)
     items, bad = read_items(file, errors)
@@ -88,7 +90,7 @@ def command(
 def with_rules(path: Path) -> Predictor:
     """The offline classifier with a team's rules as well. Raises ``UserError`` on a rule that is no use."""
     known = read_rules(path)
-    return lambda digest: Prediction(classify(digest, known))
+    return lambda digest, _project: Prediction(classify(digest, known))
 
 
 def read_items(file: Path, console: Console) -> tuple[list[Item], int]:
@@ -129,7 +131,7 @@ def run(
     def judge(item: Item) -> Outcome | None:
         began = clock()
         try:
-            answer = predictor(digest_event(item.event))
+            answer = predictor(digest_event(item.event), item.group)
         except TriageError as error:
             console.print(f"{name}: {item.id} got no answer: {error}", markup=False, highlight=False)
             return None

@@ -1,14 +1,13 @@
 """``sentry-triage redact event.json``: exactly what a model would be sent of an event, and what was removed.
 
 Nothing is sent. ``event.json`` is an event as the SDK sends it, as Sentry's API shows it, or a webhook
-around it; ``-`` reads standard input.
+around it, or a labelled line; ``-`` reads standard input.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
 from typing import Any, TextIO
 
 import click
@@ -16,7 +15,8 @@ import click
 from app.core.policy import PrivacyLevel
 from app.core.preview import Preview, preview
 from app.core.redact import Removal, by_kind
-from app.errors import UserError
+
+from ._event import read_event
 
 
 @click.command()
@@ -34,23 +34,10 @@ from app.errors import UserError
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(event: TextIO, level: str, language: str, as_json: bool) -> None:
     """Show exactly what a model would be sent of EVENT and what was removed. Sends nothing."""
-    shown = preview(read_event(event), PrivacyLevel(level), nonce=secrets.token_hex(12), language=language)
+    shown = preview(
+        read_event(event).event, PrivacyLevel(level), nonce=secrets.token_hex(12), language=language
+    )
     click.echo(json.dumps(as_data(shown), ensure_ascii=False, indent=2) if as_json else as_text(shown))
-
-
-def read_event(file: TextIO) -> Mapping[str, Any]:
-    """The event in a file, out of its webhook where there is one. Raises UserError."""
-    try:
-        raw = json.load(file)
-    except (ValueError, RecursionError, UnicodeDecodeError) as error:
-        problem = f"{file.name} is not JSON: {type(error).__name__}."
-        raise UserError(problem, hint="Save an event with the JSON link of its page in Sentry.") from None
-    data = raw.get("data") if isinstance(raw, dict) else None
-    if isinstance(data, dict):
-        raw = data.get("event") or data.get("error") or raw
-    if not isinstance(raw, dict):
-        raise UserError(f"{file.name} holds no event.", hint="An event is a JSON object.")
-    return raw
 
 
 def as_data(shown: Preview) -> dict[str, Any]:

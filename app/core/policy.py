@@ -53,11 +53,12 @@ class PrivacyLevel(StrEnum):
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Tags(_Table):
     mode: TagMode = TagMode.ANNOTATE
+    """``off``: no annotation events, so no tags."""
     refresh_days: int = Field(default=13, ge=1, le=29)
     """An issue that still receives events is annotated again after so many days (Sentry's default search
     window is 14 days)."""
@@ -69,16 +70,21 @@ class Tags(_Table):
 
 class PriorityPolicy(_Table):
     enabled: bool = True
+    """Whether a priority is written; writing it locks Sentry's own escalation for that issue."""
 
 
 class Assign(_Table):
     enabled: bool = True
+    """Whether anybody is assigned."""
     dry: bool = False
+    """Say who would be assigned; assign nobody."""
     max_per_hour: int = Field(default=30, ge=0)
+    """Assignments in an hour, each of which sends mail."""
 
 
 class Privacy(_Table):
     level: PrivacyLevel = PrivacyLevel.FULL
+    """What of an event may leave for a model: docs/model.md."""
 
 
 class Route(_Table):
@@ -87,17 +93,24 @@ class Route(_Table):
     owner: str = Field(pattern=r"^(team:[a-z0-9][a-z0-9_-]*|[^@\s]+@[^@\s]+)$")
     """``team:slug`` or a member's e-mail address."""
     category: Category | None = None
+    """What the verdict must say; left out: anything."""
     project: str | None = None
+    """The project's slug; left out: every project."""
     path: str | None = None
+    """A glob on the file of the innermost frame that is the application's own; left out: every file."""
 
 
 class ProjectPolicy(_Table):
     """What one project overrides."""
 
     tags: Tags | None = None
+    """The whole of ``[tags]``: a key left out has its default."""
     priority: PriorityPolicy | None = None
+    """The whole of ``[priority]``."""
     assign: Assign | None = None
+    """The whole of ``[assign]``."""
     privacy: Privacy | None = None
+    """The whole of ``[privacy]``."""
 
 
 class Policy(_Table):
@@ -110,7 +123,7 @@ class Policy(_Table):
     route: tuple[Route, ...] = ()
     project: Mapping[str, ProjectPolicy] = Field(default_factory=dict)
     rule: tuple[Mapping[str, Any], ...] = ()
-    """The team's own classifier rules, checked and compiled by ``app.core.offline``."""
+    """The team's own classifier rules, checked and compiled by ``app.core.offline``: docs/rules.md."""
     models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     """Overrides of the model capability table, checked by ``app.models``."""
 

@@ -1,7 +1,7 @@
 """How good a classifier is, measured against labelled events. Pure: labels and verdicts in, numbers out.
 
-A *predictor* is any ``Callable[[Digest], Prediction]``; ``Predictors`` names them, so that ``eval`` compares
-the embedded classifier and any model by the same yardstick.
+A *predictor* is any ``Callable[[Digest, str], Prediction]``; ``Predictors`` names them, so that ``eval``
+compares the embedded classifier and any model by the same yardstick.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Prediction:
     cost_usd: float = 0.0
 
 
-Predictor = Callable[[Digest], Prediction]
+Predictor = Callable[[Digest, str], Prediction]
+"""Gets the project's slug as well, empty where it is not known: a project may say what leaves it."""
 
 
 class Predictors:
@@ -72,7 +73,7 @@ class Item(BaseModel):
     """Other categories a reasonable engineer could defend."""
     ambiguous: bool = False
     group: str = Field(default="")
-    """Where it comes from (a repository): kept together when data are split."""
+    """Where it comes from (a project or repository): kept together when data are split."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,21 +40,28 @@ class SchemaMode(StrEnum):
 class Capability(BaseModel):
     """What one model takes and costs. Prices are US dollars per million tokens."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     schema_mode: SchemaMode = SchemaMode.JSON_SCHEMA
+    """How the answer's shape is asked for."""
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105
+    """The parameter that limits the answer's length."""
     effort: str = Field(default="", max_length=16)
     """``reasoning_effort`` of OpenAI, ``output_config.effort`` of Anthropic; empty: not sent."""
     cache_control: bool = False
+    """Mark the fixed part of the question for the provider's cache (Anthropic)."""
     max_tokens: int = Field(default=2_000, ge=256, le=32_000)
     """Room for the answer, thinking included."""
     price_in: float = Field(default=0.0, ge=0)
+    """Dollars per million tokens sent."""
     price_out: float = Field(default=0.0, ge=0)
+    """Dollars per million tokens answered."""
     price_cached: float | None = Field(default=None, ge=0)
+    """Dollars per million tokens sent that the provider had in its cache; left out: as ``price_in``."""
     price_date: date | None = None
-    """None: the price is not known and counts as zero; ``doctor`` says so."""
+    """When the price was read; left out: it is not known and counts as zero, and ``doctor`` says so."""
     shutdown: date | None = None
+    """When the provider ends the model; ``doctor`` says so beforehand."""
 
     def cost_usd(self, usage: Usage) -> float:
         """An estimate by the table's prices."""
