@@ -208,7 +208,12 @@ class Settings(ModelSettings, OperateSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings, env_settings, NamedFiles(settings_cls, env_settings), dotenv_settings)
+        return (
+            init_settings,
+            env_settings,
+            NamedFiles(settings_cls, dotenv_settings, env_settings),
+            dotenv_settings,
+        )
 
 
 def environment() -> dict[str, str]:

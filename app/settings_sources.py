@@ -36,9 +36,12 @@ def aliases(field: Any, field_name: str) -> tuple[str, ...]:
 class NamedFiles(PydanticBaseSettingsSource):
     """``NAME_FILE=/run/secrets/x``: the value of NAME is that file's content."""
 
-    def __init__(self, settings_cls: type[BaseSettings], env: PydanticBaseSettingsSource) -> None:
+    def __init__(self, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource) -> None:
+        """``sources``: where ``NAME_FILE`` may stand, the strongest last."""
         super().__init__(settings_cls)
-        self._vars: dict[str, str | None] = dict(getattr(env, "env_vars", {}))
+        self._vars: dict[str, str | None] = {}
+        for source in sources:
+            self._vars |= getattr(source, "env_vars", {})
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         for alias in aliases(field, field_name):
@@ -46,9 +49,10 @@ class NamedFiles(PydanticBaseSettingsSource):
             if path:
                 try:
                     return Path(path).read_text(encoding="utf-8").strip(), alias, False
-                except OSError as error:
+                except (OSError, UnicodeDecodeError) as error:
+                    why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
                     raise UserError(
-                        f"{alias}_FILE names {path}, which cannot be read: {error.strerror}.",
+                        f"{alias}_FILE names {path}, which cannot be read: {why}.",
                         hint=f"Mount the file, or set {alias} itself.",
                     ) from error
         return None, field_name, False

@@ -236,3 +236,11 @@ def test_the_examples_in_the_manual_are_usable() -> None:
     assert [table["id"] for table in tables] == ["acme.erp-down", "acme.nightly"]
     v = classify(digest_event(event("ErpFault", "ERP refused order A-17")), compile_rules(tables))
     assert v.root_cause == "The ERP refused order A-17"
+
+
+@pytest.mark.parametrize("named", ["Production", "production", "PRODUCTION"])
+def test_a_condition_holds_whatever_the_case_it_is_written_in(named: str) -> None:
+    rule = {"id": "acme.x", "category": "ThirdParty", "types": ["ErpFault"]}
+    rules = compile_rules([{**rule, "require": {"environment": [named]}}])
+    event = {"environment": "production", "exception": [{"type": "ErpFault", "value": "x"}]}
+    assert classify(digest_event(event), rules).category == "ThirdParty"

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import BadParameter
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.cli import cli
-from app.cli.export_corrections import export, moment
+from app.cli._options import Since
+from app.cli.export_corrections import export
 from app.core.corrections import Field, Said
 from app.core.digest import digest_event
 from app.core.digest_event import event_of
 from app.core.policy import Policy
 from app.core.vocabulary import Category, Source
-from app.errors import UserError
 from app.store import Store
 from app.store.corrections import About
 from app.store.engine import migrate
@@ -78,11 +79,11 @@ def test_what_has_no_label_is_left_out_and_counted(store: Store) -> None:
 def test_since(store: Store) -> None:
     keep(store, "1", human(), at=NOW - timedelta(days=40))
     keep(store, "2", human())
-    rows, _ = export(store, Policy(), moment("30d", NOW))
+    rows, _ = export(store, Policy(), NOW - timedelta(days=30))
     assert [row["id"] for row in rows] == ["SHOP-2"]
-    assert moment("2026-09-01", NOW) == datetime(2026, 9, 1, tzinfo=UTC)
-    with pytest.raises(UserError, match="not a time"):
-        moment("lately", NOW)
+    assert Since().convert("2026-09-01", None, None) == datetime(2026, 9, 1, tzinfo=UTC)
+    with pytest.raises(BadParameter, match="neither like 24h"):
+        Since().convert("lately", None, None)
 
 
 def test_the_command_prints_lines_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,10 @@ from click.testing import CliRunner, Result
 
 from app.cli.classify import command as classify_command
 from app.cli.redact import command
+from app.core.prompt import MAX_CASES
 from app.errors import UserError
+
+ROOT = Path(__file__).parent.parent
 
 EVENT: dict[str, Any] = {
     "platform": "python",
@@ -121,3 +124,43 @@ def test_a_file_without_an_event_is_a_sentence(tmp_path: Path, read: Command, co
     result = CliRunner().invoke(read, [str(path)])
     assert isinstance(result.exception, UserError)
     assert "event.json" in str(result.exception)
+
+
+def test_it_shows_what_the_settings_and_the_policy_make_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIAGE_LANGUAGE", "Suomi")
+    (tmp_path / "triage.toml").write_text(
+        """
+[privacy]
+level = "title-only"
+
+[project."shop"]
+privacy = { level = "no-variables" }
+
+[[rule]]
+id = "acme.refused"
+category = "ThirdParty"
+types = ["OperationalError"]
+says = "the ERP said no"
+"""
+    )
+    shown = json.loads(_run(tmp_path, EVENT, "--json").output)
+    assert shown["level"] == "title-only"
+    assert "plain sentences in Suomi" in shown["sent"]["system"]
+    assert "the ERP said no" in shown["sent"]["user"]
+    assert json.loads(_run(tmp_path, EVENT, "--json", "--project", "shop").output)["level"] == "no-variables"
+    row = {"event": EVENT, "group": "shop"}
+    assert json.loads(_run(tmp_path, row, "--json").output)["level"] == "no-variables"
+    assert json.loads(_run(tmp_path, row, "--json", "--project", "web").output)["level"] == "title-only"
+    over = json.loads(_run(tmp_path, row, "--json", "--level", "full", "--language", "Deutsch").output)
+    assert over["level"] == "full"
+    assert "plain sentences in Deutsch" in over["sent"]["system"]
+
+
+def test_past_cases_are_said_to_come_on_top(tmp_path: Path) -> None:
+    assert f"up to {MAX_CASES} past cases" in _run(tmp_path, EVENT).output
+    assert json.loads(_run(tmp_path, EVENT, "--json").output)["past_cases_at_most"] == MAX_CASES
+    assert "past cases" not in _run(tmp_path, EVENT, "--level", "offline-only").output
+    for page in ("README.md", "docs/model.md"):
+        assert f"up to {MAX_CASES} past cases" in (ROOT / page).read_text(encoding="utf-8"), page

@@ -45,9 +45,21 @@ def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path:
     file.write_text("s3cret\n")
     monkeypatch.setenv("SENTRY_CLIENT_SECRET_FILE", str(file))
     assert load_settings().client_secrets == ("s3cret",)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=r"SENTRY_CLIENT_SECRET_FILE names .*: it is not UTF-8"):
+        load_settings()
     monkeypatch.setenv("SENTRY_CLIENT_SECRET_FILE", str(tmp_path / "none"))
     with pytest.raises(UserError, match=r"SENTRY_CLIENT_SECRET_FILE names .* cannot be read"):
         load_settings()
+
+
+def test_the_name_of_that_file_may_stand_in_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(f"from-{name}\n")
+    Path(".env").write_text(f"SENTRY_CLIENT_SECRET_FILE={tmp_path / 'one'}\n")
+    assert load_settings().client_secrets == ("from-one",)
+    monkeypatch.setenv("SENTRY_CLIENT_SECRET_FILE", str(tmp_path / "two"))
+    assert load_settings().client_secrets == ("from-two",)
 
 
 def test_secrets_rotate(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +142,7 @@ tags = { mode = "off" }
 def test_a_key_for_annotation_events_is_not_shown_by_accident(tmp_path: Path) -> None:
     file = tmp_path / "triage.toml"
     file.write_text('[project."shop-api"]\ntags = { dsn = "https://hunter2@o1.ingest.us.sentry.io/7" }\n')
-    policy = load_policy(file)
+    policy = load_policy(file, optional=False)
     assert policy.for_project("shop-api").tags.dsn == "https://hunter2@o1.ingest.us.sentry.io/7"
     assert policy.for_project("shop-web").tags.dsn is None
     assert "hunter2" not in repr(policy)

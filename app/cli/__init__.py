@@ -48,6 +48,22 @@ def main() -> None:
     except TriageError as error:
         _say(str(error), "")
         sys.exit(1)
+    except Exception as error:
+        reason = database_trouble(error)
+        if not reason:
+            raise
+        _say(f"The database does not answer: {reason}", "Check DATABASE_URL and that its server runs.")
+        sys.exit(1)
+
+
+def database_trouble(error: Exception) -> str:
+    """What the database's driver said in one line, without statement and values; empty for other errors."""
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError  # late: ``--help`` stays quick
+
+    if not isinstance(error, SQLAlchemyError):
+        return ""
+    said = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
+    return (said.strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _say(message: str, hint: str) -> None:

@@ -28,7 +28,7 @@ class Since(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         if isinstance(value, datetime):
             return value
-        found = re.fullmatch(r"(\d{1,5})([mhdw])", str(value).strip())
+        found = re.fullmatch(r"(\d{1,5})([mhdw])", str(value).strip().lower())
         if found:
             return datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
         try:

@@ -27,7 +27,7 @@ from .eval import predictors
 @rules_option("A triage.toml whose [[rule]] tables are used as well.")
 @click.option("--model", default="offline", help="Ask this model: openai:NAME or anthropic:NAME.")
 @click.option(
-    "--project", default="", help="Its project: a model is sent what that project's [privacy] allows."
+    "--project", default="", help="Its project's slug: a model is sent what that project's [privacy] allows."
 )
 def command(
     event: TextIO, explained: bool, as_json: bool, rules: Path | None, model: str, project: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
@@ -16,28 +15,25 @@ from app.core.vocabulary import Source
 from app.errors import UserError
 from app.settings import load_settings
 from app.store import Store, open_store
-from app.store.clock import utc_now
 from app.store.engine import is_migrated
 
-_AGO = re.compile(r"(\d{1,4})([dhw])")
-_UNITS = {"d": "days", "h": "hours", "w": "weeks"}
+from ._options import since
 
 
 @click.command()
-@click.option("--since", metavar="WHEN", help="Only corrections since then: 30d, 12h, 8w or 2026-09-01.")
-def command(since: str | None) -> None:
+@since("Only corrections since then.")
+def command(since: datetime | None) -> None:
     """Print one JSON line for each corrected issue: its event, redacted, and the label that people gave.
 
     sentry-triage export-corrections > my.jsonl && sentry-triage eval my.jsonl
     """
     settings = load_settings()
     settings.require("sentry_client_secret")
-    start = moment(since, utc_now()) if since else None
     store = open_store(settings)
     try:
         if not is_migrated(store.engine):
             raise UserError("The database is not up to date.", hint="Run: sentry-triage release")
-        written, left = export(store, settings.policy(), start)
+        written, left = export(store, settings.policy(), since)
     finally:
         store.close()
     for row in written:
@@ -85,15 +81,3 @@ def _row(store: Store, policy: Policy, issue_id: str) -> dict[str, Any] | None:
         "also_ok": [],
         "ambiguous": False,
     }
-
-
-def moment(text: str, now: datetime) -> datetime:
-    """``30d``, ``12h``, ``8w`` before ``now``, or an ISO date. Raises ``UserError``."""
-    ago = _AGO.fullmatch(text.strip().lower())
-    if ago:
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        parsed = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise UserError(f"{text} is not a time.", hint="Write 30d, 12h, 8w or 2026-09-01.") from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -69,7 +69,7 @@ def command() -> None:
     settings = load_settings()
     configure_logging(settings)
     settings.require("sentry_client_secret", "sentry_auth_token", "sentry_org")
-    settings.policy()
+    build_services(settings).store.close()  # what is wrong is said here, and not by a forked process
     store = open_store(settings)
     migrate(store.engine)
     migrate_jobs(settings.database_url)

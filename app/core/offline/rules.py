@@ -62,6 +62,10 @@ def _strings(value: object) -> tuple[str, ...]:
 
 
 Listed = Annotated[tuple[str, ...], BeforeValidator(_strings)]
+Lowered = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: tuple(one.lower() for one in _strings(value)))
+]
+"""Compared with values that are lower case."""
 Types = Annotated[
     tuple[TypePattern, ...], BeforeValidator(lambda value: tuple(map(TypePattern, _strings(value))))
 ]
@@ -73,12 +77,12 @@ class Conditions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    platform: Listed = ()
+    platform: Lowered = ()
     type: Types = ()
     message: Phrases = ()
     any_message: Phrases = ()
     """Anywhere in the chain's types and messages."""
-    code: Listed = ()
+    code: Lowered = ()
     frame: Phrases = ()
     """In one of the innermost frames."""
     stack: Phrases = ()
@@ -87,8 +91,8 @@ class Conditions(BaseModel):
     """In the failing source line."""
     place: Phrases = ()
     """In the transaction, culprit, logger, URL or a tag's key."""
-    environment: Listed = ()
-    level: Listed = ()
+    environment: Lowered = ()
+    level: Lowered = ()
     signal: Listed = ()
     raised_in: Listed = ()
     """``app`` or ``library``: where the innermost frame is."""
