@@ -302,6 +302,19 @@ def test_stopped_tags_are_switched_on_again(client: FlaskClient, store: Store) -
     assert client.post("/operations/projects/4501/tags", data=data).status_code == 404
 
 
+def test_all_tags_are_stopped_and_switched_on_again(client: FlaskClient, store: Store) -> None:
+    def off() -> bool:
+        return store.annotations.state("4501", "41", 1, {}).kill_switch
+
+    assert not off()
+    assert "by any worker" in send(client, "/operations/tags/off", "/operations")
+    assert off()
+    assert "No tags are written anywhere." in client.get("/operations").text
+    assert "Tags are on again." in send(client, "/operations/tags/on", "/operations")
+    assert not off()
+    assert client.post("/operations/tags/maybe", data={}).status_code in (400, 404)
+
+
 def test_operations_shows_measured_values(client: FlaskClient, store: Store) -> None:
     for number in range(4):
         put_job(store, put_issue(store, number))

@@ -193,7 +193,7 @@ class TestTags:
     def test_the_outcome_becomes_a_line_of_the_log(self):
         expected = {
             TagOutcome.LANDED: Outcome.WRITTEN,
-            TagOutcome.UNCONFIRMED: Outcome.WRITTEN,
+            TagOutcome.UNCONFIRMED: Outcome.UNCONFIRMED,
             TagOutcome.SKIPPED: Outcome.YIELDED,
             TagOutcome.WRONG_GROUP: Outcome.REFUSED,
         }

@@ -15,6 +15,9 @@ from app.store.writes import LoggedWrite
 
 from .memory import undone
 
+ENDED = frozenset({"yielded", "refused", "unconfirmed"})
+"""Outcomes that leave nothing to write for the same verdict, though its value may not be there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -62,8 +65,8 @@ def enqueue_apply(services: Services, issues: Sequence[StoredIssue]) -> list[str
 
 
 def _settled(write: Write, version: int, log: Sequence[LoggedWrite]) -> bool:
-    """True where the log has this write: done, or yielded to a person, or refused by Sentry."""
+    """True where the log has this write: done, yielded to a person, refused by Sentry, or to be confirmed."""
     last = next((line for line in reversed(log) if line.kind == write.kind), None)
     if last is None or last.undone_at is not None:
         return False
-    return last.after == write.value or (last.version == version and last.outcome in {"yielded", "refused"})
+    return last.after == write.value or (last.version == version and last.outcome in ENDED)

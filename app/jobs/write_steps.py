@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from app.core.intake import Intent, Kind
 from app.core.issue import Issue
 from app.core.writes import Plan, WriteKind
 from app.errors import Permanent
+from app.sentry.tags import TagOutcome
 from app.sentry.writer import (
     Done,
     Installation,
@@ -18,6 +20,9 @@ from app.services import Services
 
 from .memory import write_memory
 from .outcome import Outcome, done, go, guarded
+
+CONFIRM_AFTER = 600.0
+"""Seconds until an annotation event that was not to be found is looked for again."""
 
 MERGED = "merged"
 """Trigger of a job whose issue another one was merged into."""
@@ -77,8 +82,16 @@ class WriteSteps:
         if latest is None or stored is None:
             raise Permanent("The issue's verdict cannot be opened: its encryption key is gone.")
         policy = self._services.policy.for_project(stored.project)
-        lines, _ = write_tags(self._services.tags, plan, latest.verdict, policy, manual=manual)
+        lines, result = write_tags(self._services.tags, plan, latest.verdict, policy, manual=manual)
+        if result is not None and result.outcome is TagOutcome.UNCONFIRMED:
+            self._confirm(issue_id, result.event_id)
         return self._log(plan, lines)
+
+    def _confirm(self, issue_id: str, event_id: str) -> None:
+        """Sentry's ingest took the event, and a filter or a quota may have dropped it: later it is found, or
+        sent once more under the same id."""
+        intent = Intent(Kind.REFRESH, issue_id, "unconfirmed tags")
+        self._store.work.add(intent, dedupe=f"confirm:{event_id}", delay=CONFIRM_AFTER)
 
     @guarded
     def close(self, job_id: int, issue_id: str) -> Outcome:

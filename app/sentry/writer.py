@@ -31,6 +31,8 @@ class Outcome(StrEnum):
     """It changed since the plan was made: a person's value stays."""
     REFUSED = "refused"
     """Sentry said no, and will again; ``reason`` has its words."""
+    UNCONFIRMED = "unconfirmed"
+    """Sentry took it and does not show it yet: it is looked at once more (``app.jobs.write_steps``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,7 @@ _FIELDS = {WriteKind.PRIORITY: "priority", WriteKind.ASSIGNEE: "assignedTo"}
 _OURS = frozenset({Outcome.WRITTEN, Outcome.SAME})
 _TAG_OUTCOMES = {
     TagOutcome.LANDED: Outcome.WRITTEN,
-    TagOutcome.UNCONFIRMED: Outcome.WRITTEN,
+    TagOutcome.UNCONFIRMED: Outcome.UNCONFIRMED,
     TagOutcome.SKIPPED: Outcome.YIELDED,
 }
 

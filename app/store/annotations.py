@@ -48,9 +48,7 @@ class AnnotationRepository:
             last = self._last(connection, issue_id)
             return AnnotationState(
                 version=version,
-                kill_switch=bool(
-                    _scalar(connection, select(facts.c.value).where(facts.c.key == KILL_SWITCH))
-                ),
+                kill_switch=_all_off(connection),
                 disabled=project.tags_disabled if project else "",
                 canary_passed=bool(project and project.canary_passed),
                 canary_pending=self._canary_of_another(connection, project_id, issue_id, now),
@@ -102,6 +100,16 @@ class AnnotationRepository:
     def enable(self, project_id: str) -> None:
         """Switch a project on again, by a person's wish: its next event is a canary."""
         self._project(project_id, tags_disabled="", canary_passed=False)
+
+    def switch_all(self, *, off: bool) -> None:
+        """The kill switch: no worker sends an annotation event while it is off."""
+        values = {"value": off, "updated_at": self._clock()}
+        fresh = self._insert(facts).values(key=KILL_SWITCH, **values)
+        write(self._engine, fresh.on_conflict_do_update(index_elements=[facts.c.key], set_=values))
+
+    def all_off(self) -> bool:
+        with self._engine.connect() as connection:
+            return _all_off(connection)
 
     def disabled_projects(self) -> dict[str, str]:
         """Project id → why its tags were stopped."""
@@ -178,8 +186,8 @@ class AnnotationRepository:
         write(self._engine, fresh.on_conflict_do_update(index_elements=[projects.c.project_id], set_=values))
 
 
-def _scalar(connection: Connection, query: Any) -> Any:
-    return connection.execute(query).scalar()
+def _all_off(connection: Connection) -> bool:
+    return bool(connection.execute(select(facts.c.value).where(facts.c.key == KILL_SWITCH)).scalar())
 
 
 def _count(connection: Connection, *, sent_at: datetime, where: Any) -> int:

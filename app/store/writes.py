@@ -25,7 +25,7 @@ STANDS = frozenset({"written", "same"})
 @dataclass(frozen=True, slots=True)
 class LoggedWrite:
     """One row of ``writes``. ``outcome`` as the writer says it (``written``, ``same``, ``yielded``,
-    ``refused``); ``ref``: id of the comment, external issue or event."""
+    ``refused``, ``unconfirmed``); ``ref``: id of the comment, external issue or event."""
 
     id: int
     issue_id: str

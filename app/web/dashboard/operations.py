@@ -30,6 +30,12 @@ def pages(bp: Blueprint, settings: Settings, store: Store) -> None:
         flash(f"Job {job_id} runs again." if done else f"Job {job_id} is not a failed one any more.")
         return redirect(url_for("dashboard.operations"), 303)
 
+    @bp.post("/operations/tags/<any(on, off):wanted>")
+    def all_tags(wanted: str) -> BaseResponse:
+        store.annotations.switch_all(off=wanted == "off")
+        flash("Tags are on again." if wanted == "on" else "No more tags are written, by any worker.")
+        return redirect(url_for("dashboard.operations"), 303)
+
     @bp.post("/operations/projects/<string(maxlength=32):project_id>/tags")
     def tags_on(project_id: str) -> BaseResponse:
         if project_id not in store.annotations.disabled_projects():
@@ -52,6 +58,7 @@ def _view(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
         "failures": store.work.recent(("failed",), FAILURES),
         "workers": report.workers(ALIVE),
         "stopped": store.annotations.disabled_projects(),
+        "all_off": store.annotations.all_off(),
         "latency": report.latency(now - timedelta(days=7)),
         "spend": [
             ("Today", report.spend(today), settings.triage_budget_usd_day),
