@@ -113,17 +113,6 @@ class Settings(ModelSettings, OperateSettings):
         default=(),
         description="Fernet keys for payloads at rest, newest first; else made from the client secret.",
     )
-    triage_worker_concurrency: int = env(
-        "TRIAGE_WORKER_CONCURRENCY", default=8, ge=1, le=256, description="Jobs at a time in each worker."
-    )
-    triage_worker_nice: int = env(
-        "TRIAGE_WORKER_NICE",
-        default=10,
-        ge=0,
-        le=19,
-        description="How far a worker steps back (nice) behind the web processes of its machine.",
-    )
-
     triage_reconcile_seconds: int = env(
         "TRIAGE_RECONCILE_SECONDS",
         default=300,

@@ -1,4 +1,4 @@
-"""The settings of what people and monitors look at: dashboard and metrics."""
+"""The settings of running it: workers, and what people and monitors look at."""
 
 from __future__ import annotations
 
@@ -31,4 +31,14 @@ class OperateSettings(BaseSettings):
         default=15.0,
         ge=0,
         description="Minutes that sorting an issue by hand takes you; for the hours-saved estimate.",
+    )
+    triage_worker_concurrency: int = env(
+        "TRIAGE_WORKER_CONCURRENCY", default=8, ge=1, le=256, description="Jobs at a time in each worker."
+    )
+    triage_worker_nice: int = env(
+        "TRIAGE_WORKER_NICE",
+        default=10,
+        ge=0,
+        le=19,
+        description="How far a worker steps back (nice) behind the web processes of its machine.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from . import endings as e
 from . import signals as s
 from .facts import Facts
 
@@ -11,7 +12,7 @@ SIGNALS: dict[str, Callable[[Facts], bool]] = {
     one.__name__: one
     for one in (
         s.non_production, s.background, s.request, s.react_native, s.browser, s.server, s.remote_answer,
-        s.request_body, s.redacted, s.mobile, s.app_crash, s.native, s.panic, s.ended, s.handled,
+        s.request_body, s.redacted, s.mobile, e.app_crash, e.native, e.panic, e.ended, s.handled,
         s.telemetry, s.interactive, s.payment_webhook, s.payment, s.test_event,
     )
 }  # fmt: skip

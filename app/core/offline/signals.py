@@ -20,11 +20,12 @@ _NON_PRODUCTION = frozenset(
 _WORDS = re.compile(r"[a-z]+")
 
 
-def _seek(*alternatives: str) -> re.Pattern[str]:
+def seek(*alternatives: str) -> re.Pattern[str]:
+    """One pattern of several, whatever the case."""
     return re.compile("|".join(alternatives), re.IGNORECASE)
 
 
-_JOB = _seek(
+_JOB = seek(
     r"\b(?:rake|sidekiq|active_?job|resque|delayed_?job|good_job|celery|dramatiq|huey|rq|oban|"
     r"broadway|quartz|hangfire)\b",
     r"\b(?:cron|crontab|schedul\w*|worker|consumer|queue|background|daemon|batch|periodic|sync\w*|"
@@ -33,7 +34,7 @@ _JOB = _seek(
     r"(?:console|commands|jobs|tasks|workers)[\\/.]",
     r"management/commands",
 )
-_JOB_STACK = _seek(
+_JOB_STACK = seek(
     r"celery/app/(?:trace|task)",
     r"billiard/",
     r"\brq/(?:worker|job)",
@@ -50,7 +51,7 @@ _JOB_STACK = _seek(
     r"\b(?:cron|scheduler|poller|periodic)\w*\.",
     r"(?:sync|import|fetch|refresh|update|poll)\w*(?:job|task|worker|command|manager)\b",
 )
-_REQUEST_STACK = _seek(
+_REQUEST_STACK = seek(
     r"django/core/handlers|flask/app|starlette/|fastapi/|tornado/web|werkzeug/|aiohttp/web|pyramid/|"
     r"bottle\.py|sanic/",
     r"action_controller|action_dispatch|actionpack|lib/rack|sinatra|puma|unicorn|passenger",
@@ -63,53 +64,30 @@ _REQUEST_STACK = _seek(
     r"phoenix|plug/|cowboy|bandit",
     r"actix|axum|rocket|warp|hyper",
 )
-_RECOVERED = _seek(
-    r"net/http\.\(\*conn\)\.serve|net/http\.HandlerFunc|net/http\.serverHandler|\bServeHTTP\b|"
-    r"\brecover(?:y|er)?\b|"
-    r"RecoveryHandler|gin-gonic/gin|labstack/echo|grpc_recovery|go-chi|gofiber",
-    r"tokio\w*[:/]|tokio-runtime-worker|rocket-worker|hyper[:/]|actix|axum|rocket[:/]|tower|"
-    r"catch_unwind|std::panicking::try|rayon",
-)
-_RECOVERED_THREAD = _seek(
-    r"panic serving|thread '(?:tokio-|actix-|rocket-|hyper-|rayon|async-std|blocking-)",
-)
-_GO_PANIC = _seek(
-    r"^panic\b|\npanic\b|panicked|runtime\.gopanic|runtime error|runtime\.\w*error|"
-    r"nil pointer dereference|fatal error:|goroutine \d"
-)
-_ENDED = _seek(
-    r"^panic\b|\npanic\b|panicked at|kernel pid terminated|application_start_failure|"
-    r"^application \w+ exited: "
-)
-_ANDROID_ENDED = _seek(
-    r"unable to (?:start|resume|create|instantiate|destroy) (?:activity|service|application) "
-    r"(?:ComponentInfo\{|\w+\.\w+)"
-)
-_NODE_ENDED = _seek(r"throw er; // Unhandled 'error' event|triggerUncaughtException\(")
 _PERMISSION = "android.permission."
-_MOBILE = _seek(
+_MOBILE = seek(
     r"com\.facebook\.react|\bandroid[.x]|\bandroidx\.|dalvik|libart|zygoteinit|on a null object reference|"
     r"\bactivity\b|"
     r"(?:fragment|viewmodel|activity)\.(?:java|kt)\b|android\.app\.ContextImpl|ActivityThread\.java|android\.os\.Looper|UIApplication|UIKit|\.mm?:|\.swift\b"
 )
-_MOBILE_PLACE = _seek(r"(?:activity|fragment|viewmodel)\b")
-_DART_SERVER = _seek(r"\b(?:shelf|dart_frog|serverpod|alfred|angel)\b")
-_TELEMETRY = _seek(
+_MOBILE_PLACE = seek(r"(?:activity|fragment|viewmodel)\b")
+_DART_SERVER = seek(r"\b(?:shelf|dart_frog|serverpod|alfred|angel)\b")
+_TELEMETRY = seek(
     r"\b(?:raven|sentry[_-]?sdk|sentry_raven|rollbar|bugsnag|airbrake|honeybadger|newrelic|new_relic|"
     r"ddtrace|datadog|"
     r"opentelemetry|statsd|segment|mixpanel|amplitude|analytics|prometheus_client|appsignal|instrumentation|"
     r"applicationinsights|logstash|raygun|scout_apm|skylight|elastic[-_]apm|@sentry/\w+)\b"
 )
-_PAYMENT = _seek(
+_PAYMENT = seek(
     r"(?:stripe|payment|billing|paypal|braintree|adyen|checkout|invoice|subscription|charge|razorpay|mollie|"
     r"paddle|klarna)"
 )
-_WEBHOOK = _seek(
+_WEBHOOK = seek(
     r"web_?-?hook|\bipn\b|\btxn_id\b",
     r"(?:paypal|stripe|payment|checkout)\w*_(?:callback|notify|notification|complete|return)\b",
     r"\b(?:callback|notify|notification|complete|return)_\w*(?:paypal|stripe|payment)",
 )
-_REMOTE = _seek(
+_REMOTE = seek(
     r"requests/(?:models|sessions|api)|httpx/|aiohttp/client|urllib3|httparty|faraday|rest-?client|"
     r"typhoeus|guzzle",
     r"node-fetch|node_modules/(?:axios|got|request|superagent|undici)|okhttp|retrofit|resttemplate|"
@@ -117,25 +95,25 @@ _REMOTE = _seek(
     r"(?:api|http|rest|graphql)[_-]?client|[\\/]clients?[\\/.]|tesla|httpoison|/oauth|net/http\.rb|googleapiclient|"
     r"botocore|slack",
 )
-_REMOTE_LINE = _seek(
+_REMOTE_LINE = seek(
     r"\b(?:res|resp|response|result|reply|answer|r|req)\.(?:json|text|content|body|read)\b|urlopen|"
     r"requests\.|fetch\("
 )
-_HTML = _seek(
+_HTML = seek(
     r"<!doctype|<html|<\?xml|unexpected token '?<|parsing value: <|bad gateway|"
     r"something went wrong|unexpected mimetype"
 )
-_BODY = _seek(
+_BODY = seek(
     r"body-parser|raw-body|express/lib/middleware/json|co-body|fastify/lib/contentTypeParser|"
     r"rest_framework/parsers",
     r"flask/wrappers|werkzeug/wrappers|starlette/requests|params_parser|"
     r"action_dispatch/http/parameters|plug/parsers",
     r"RequestResponseBody|readWithMessageConverters|AspNetCore\.Mvc\.Formatters|request_forgery|lib/rack/",
 )
-_BODY_LINE = _seek(
+_BODY_LINE = seek(
     r"request\.(?:body|data|json|get_json|raw_post|content|params|POST|GET)|req\.body|php://input"
 )
-_TEST = _seek(
+_TEST = seek(
     r"\b(?:test|sample|example|demo|dummy|fake) (?:error|exception|crash|event|message|issue)\b",
     r"\b(?:this is a|my first|first|just a|sentry|a) (?:sentry )?test\b",
     r"\btest(?:ing)? sentry\b|sentry (?:test|works?)\b",
@@ -215,38 +193,6 @@ def mobile(facts: Facts) -> bool:
         or "null object reference" in facts.text
         or _PERMISSION in facts.text
     )
-
-
-def app_crash(facts: Facts) -> bool:
-    """On a mobile platform where an unhandled exception ends the process (in Flutter it does not)."""
-    return facts.digest.platform not in ("dart", "flutter") and mobile(facts)
-
-
-def native(facts: Facts) -> bool:
-    """A crash of the process itself: signal, Mach exception, minidump."""
-    if facts.digest.platform in ("native", "c", "cocoa") and facts.digest.level in ("fatal", "error", ""):
-        return True
-    crash = {"mach", "signalhandler", "minidump", "signal", "nsexception", "applicationexitinfo"}
-    return any(one.mechanism.lower() in crash for one in facts.digest.exceptions)
-
-
-def panic(facts: Facts) -> bool:
-    """A Go or Rust panic that no frame recovers from, on a thread that does not go on without it."""
-    told = f"{facts.stack}\n{facts.digest.tags.get('thread', '')}"
-    if facts.digest.platform == "go" and not _GO_PANIC.search(f"{facts.text[:2000]}\n{facts.stack}"):
-        return False  # an error that somebody reported, and went on
-    recovered = _RECOVERED.search(told) or _RECOVERED_THREAD.search(facts.text[:400])
-    return facts.digest.platform in ("go", "rust") and not recovered
-
-
-def ended(facts: Facts) -> bool:
-    """A panic or a failed start, whatever its cause, that ended the process."""
-    if facts.digest.platform in ("java", "kotlin", "android"):
-        return bool(_ANDROID_ENDED.search(facts.text[:1000]))
-    if facts.digest.platform == "node":
-        said = "\n".join(frame.context_line for frame in facts.frames if frame.context_line)
-        return bool(_NODE_ENDED.search(f"{said}\n{facts.text[:2000]}"))
-    return bool(_ENDED.search(facts.text[:400])) and (facts.digest.platform == "elixir" or panic(facts))
 
 
 def handled(facts: Facts) -> bool:
