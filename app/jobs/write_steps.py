@@ -21,8 +21,9 @@ from app.services import Services
 from .memory import write_memory
 from .outcome import Outcome, done, go, guarded
 
-CONFIRM_AFTER = 600.0
-"""Seconds until an annotation event that was not to be found is looked for again."""
+CONFIRM_AFTER = 3900.0
+"""Seconds until an annotation event that was not to be found is looked for again. Sentry drops an id that it
+saw within the hour, and a quota or spike protection counts by the hour: earlier would be for nothing."""
 
 MERGED = "merged"
 """Trigger of a job whose issue another one was merged into."""
