@@ -185,7 +185,21 @@ def test_a_later_one_is_only_unconfirmed(world):
     assert world.memory.disabled == ""
 
 
-@pytest.mark.parametrize("change", [{"title": "x"}, {"level": "info"}, {"culprit": ""}, {"owners": []}])
+@pytest.mark.parametrize(
+    ("raw", "stopped"), [("tags.triage.category:Network #net", ""), ("path:a/* #net", "owners")]
+)
+def test_a_suggestion_by_our_own_tag_may_change_with_it(world, raw, stopped):
+    """Another verdict, another owner: that is what a rule on our tag is for."""
+    world.web.on(OWNERSHIP, {**sample("api/ownership.get.json"), "raw": raw})
+    owners = [{"type": "ownershipRule", "owner": "team:42", "date_added": "2026-09-14T08:12:40Z"}]
+    before = {**RAW, "owners": owners}
+    world.web.on(f"GET {ISSUE}/", before, before, {**RAW, "owners": []})
+    world.write()
+    assert stopped in world.memory.disabled
+    assert bool(world.memory.disabled) == bool(stopped)
+
+
+@pytest.mark.parametrize("change", [{"title": "x"}, {"level": "info"}, {"culprit": ""}])
 def test_any_other_change_stops_the_project(world, change):
     world.web.on(f"GET {ISSUE}/", RAW, RAW, {**RAW, **change})
     assert world.write().outcome is TagOutcome.CHANGED

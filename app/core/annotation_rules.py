@@ -85,6 +85,11 @@ class Ownership:
         )
 
     @property
+    def by_our_tags(self) -> bool:
+        """True where a rule looks at a tag of ours: with another verdict it suggests somebody else."""
+        return any(kind.startswith("tags.triage.") for kind in self.matchers)
+
+    @property
     def only_ours(self) -> bool:
         """True where every rule looks at a tag of ours, which the event has."""
         return bool(self.matchers) and all(kind.startswith("tags.triage.") for kind in self.matchers)

@@ -165,30 +165,37 @@ class AnnotationTagWriter:
             return TagResult(TagOutcome.SKIPPED, reason)
         frames = with_frames(issue, ownership)
         body = annotation_event(issue, event, verdict, version, with_frames=frames, refresh=state.landed)
-        return self._send(issue, dsn, body, version, state)
+        before = Snapshot.of(issue)
+        if ownership.by_our_tags:  # who is suggested by them is meant to change
+            before = replace(before, owners=None)
+        return self._send(issue, before, dsn, body, version, state)
 
     def _send(
-        self, before: Issue, dsn: str, body: dict[str, Any], version: int, state: AnnotationState
+        self,
+        issue: Issue,
+        before: Snapshot,
+        dsn: str,
+        body: dict[str, Any],
+        version: int,
+        state: AnnotationState,
     ) -> TagResult:
         sent = str(body["event_id"])
         tags = {name: text for name, text in body["tags"].items() if name != "triage.synthetic"}
-        self._memory.sending(Snapshot.of(before), before.project_id, sent, version, tags)
+        self._memory.sending(before, issue.project_id, sent, version, tags)
         try:
             self._sender.send(dsn, body)
         except Permanent as error:
-            return self._stop(before.project_id, TagOutcome.REFUSED, str(error), sent)
-        return self._watch(before, sent, state)
+            return self._stop(issue.project_id, TagOutcome.REFUSED, str(error), sent)
+        return self._watch(issue.project_id, before, sent, state)
 
-    def _watch(self, before: Issue, sent: str, state: AnnotationState) -> TagResult:
+    def _watch(self, project_id: str, before: Snapshot, sent: str, state: AnnotationState) -> TagResult:
         """Wait until Sentry has stored the event, then compare the issue with what it was."""
         group = self._wait_for(sent, LATER_WAIT if state.canary_passed else CANARY_WAIT)
         if group is None and state.canary_passed:
             return TagResult(TagOutcome.UNCONFIRMED, f"not stored within {LATER_WAIT} s", sent)
         if group is None:
-            return self._stop(
-                before.project_id, TagOutcome.FILTERED, f"not stored within {CANARY_WAIT} s", sent
-            )
-        return self._landed(before.id, before.project_id, sent, group, Snapshot.of(before))
+            return self._stop(project_id, TagOutcome.FILTERED, f"not stored within {CANARY_WAIT} s", sent)
+        return self._landed(before.issue_id, project_id, sent, group, before)
 
     def _landed(
         self, issue_id: str, project_id: str, sent: str, group: str, before: Snapshot | None
