@@ -1,6 +1,6 @@
 """Everything that the environment decides, read once. Nothing else in the project reads the environment.
 
-A value comes from the environment, then from ``.env``; ``NAME_FILE`` names a file that holds the value
+A value comes from the environment, then from ``.env``; in both, ``NAME_FILE`` names a file that holds it
 (Docker and Kubernetes secrets). A value that is missing where it is needed is a ``UserError`` that says which
 one, why, and where to get it.
 """
@@ -197,12 +197,8 @@ class Settings(ModelSettings, OperateSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (
-            init_settings,
-            env_settings,
-            NamedFiles(settings_cls, dotenv_settings, env_settings),
-            dotenv_settings,
-        )
+        files, dotenv_files = (NamedFiles(settings_cls, names) for names in (env_settings, dotenv_settings))
+        return (init_settings, env_settings, files, dotenv_settings, dotenv_files)
 
 
 def environment() -> dict[str, str]:

@@ -70,8 +70,13 @@ def _source(names: tuple[str, ...], variables: Mapping[str, str], in_file: Mappi
     for name in names:
         if f"{name}_FILE" in upper:
             return f"file {variables[upper[f'{name}_FILE']]}"
-    in_upper = {name.upper() for name in in_file}
-    return next((f".env {name}" for name in names if name in in_upper), "default")
+    in_upper = {name.upper(): value for name, value in in_file.items()}
+    for name in names:
+        if name in in_upper:
+            return f".env {name}"
+    return next(
+        (f"file {in_upper[f'{name}_FILE']}" for name in names if f"{name}_FILE" in in_upper), "default"
+    )
 
 
 def _value(value: Any) -> str:

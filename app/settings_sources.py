@@ -33,28 +33,35 @@ def aliases(field: Any, field_name: str) -> tuple[str, ...]:
     return tuple(str(a) for a in alias.choices) if isinstance(alias, AliasChoices) else (field_name.upper(),)
 
 
-class NamedFiles(PydanticBaseSettingsSource):
-    """``NAME_FILE=/run/secrets/x``: the value of NAME is that file's content."""
+def _content(name: str, path: Path) -> str:
+    """The text of the file that ``NAME_FILE`` names. Raises ``UserError``."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UserError(
+            f"{name}_FILE names {path}, which cannot be read: {reason}.",
+            hint=f"Mount the file, or set {name} itself.",
+        ) from None
 
-    def __init__(self, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource) -> None:
-        """``sources``: where ``NAME_FILE`` may stand, the strongest last."""
+
+class NamedFiles(PydanticBaseSettingsSource):
+    """``NAME_FILE=/run/secrets/x``: the value of NAME is that file's content.
+
+    ``names``: where NAME_FILE is looked for, the environment or ``.env``.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings], names: PydanticBaseSettingsSource) -> None:
         super().__init__(settings_cls)
-        self._vars: dict[str, str | None] = {}
-        for source in sources:
-            self._vars |= getattr(source, "env_vars", {})
+        self._vars: dict[str, str | None] = dict(getattr(names, "env_vars", {}))
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        for alias in aliases(field, field_name):
+        # Always under the first name, as the other sources give it: the merge goes by names.
+        known = aliases(field, field_name)
+        for alias in known:
             path = self._vars.get(f"{alias.lower()}_file")
             if path:
-                try:
-                    return Path(path).read_text(encoding="utf-8").strip(), alias, False
-                except (OSError, UnicodeDecodeError) as error:
-                    why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-                    raise UserError(
-                        f"{alias}_FILE names {path}, which cannot be read: {why}.",
-                        hint=f"Mount the file, or set {alias} itself.",
-                    ) from error
+                return _content(alias, Path(path)), known[0], False
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:

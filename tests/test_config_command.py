@@ -36,11 +36,13 @@ def test_values_are_shown_with_their_source(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_what_is_said_is_what_holds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("PORT=1111\nHOST=10.0.0.1\n")
+    (tmp_path / "org").write_text("acme")
+    (tmp_path / ".env").write_text("PORT=1111\nHOST=10.0.0.1\nSENTRY_ORG_FILE=org\n")
     monkeypatch.setenv("PORT", "2222")
     rows = {row.name: row for row in shown(load_settings(), environment())}
     assert (rows["PORT"].value, rows["PORT"].source) == ("2222", "environment PORT")
     assert (rows["HOST"].value, rows["HOST"].source) == ("10.0.0.1", ".env HOST")
+    assert (rows["SENTRY_ORG"].value, rows["SENTRY_ORG"].source) == ("acme", "file org")
 
 
 def test_a_mistyped_name_is_told_with_the_nearest(tmp_path: Path) -> None:

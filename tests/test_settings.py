@@ -53,13 +53,26 @@ def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path:
         load_settings()
 
 
-def test_the_name_of_that_file_may_stand_in_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).write_text(f"from-{name}\n")
-    Path(".env").write_text(f"SENTRY_CLIENT_SECRET_FILE={tmp_path / 'one'}\n")
-    assert load_settings().client_secrets == ("from-one",)
-    monkeypatch.setenv("SENTRY_CLIENT_SECRET_FILE", str(tmp_path / "two"))
-    assert load_settings().client_secrets == ("from-two",)
+@pytest.mark.parametrize(
+    ("environment", "dotenv", "holds"),
+    [
+        ({}, "SENTRY_AUTH_TOKEN_FILE=one", "1"),
+        ({}, "SENTRY_TOKEN_FILE=one", "1"),
+        ({}, "SENTRY_TOKEN=itself\nSENTRY_AUTH_TOKEN_FILE=one", "itself"),
+        ({"SENTRY_TOKEN": "outer"}, "SENTRY_AUTH_TOKEN_FILE=one", "outer"),
+        ({"SENTRY_TOKEN_FILE": "two"}, "SENTRY_AUTH_TOKEN=itself", "2"),
+        ({"SENTRY_TOKEN_FILE": "two"}, "SENTRY_AUTH_TOKEN_FILE=one", "2"),
+    ],
+)
+def test_dotenv_may_name_a_file_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], dotenv: str, holds: str
+) -> None:
+    Path("one").write_text("1\n")
+    Path("two").write_text("2\n")
+    Path(".env").write_text(dotenv)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().sentry_auth_token.get_secret_value() == holds
 
 
 def test_secrets_rotate(monkeypatch: pytest.MonkeyPatch) -> None:

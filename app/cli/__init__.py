@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import sys
 from importlib import metadata
 
@@ -57,13 +58,15 @@ def main() -> None:
 
 
 def database_trouble(error: Exception) -> str:
-    """What the database's driver said in one line, without statement and values; empty for other errors."""
-    from sqlalchemy.exc import DBAPIError, SQLAlchemyError  # late: ``--help`` stays quick
+    """What went wrong in one line, without a value or password; empty for other errors."""
+    # late: what needs no database stays quick
+    from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-    if not isinstance(error, SQLAlchemyError):
-        return ""
-    said = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
-    return (said.strip().splitlines() or [type(error).__name__])[0][:200]
+    if isinstance(error, OperationalError | InterfaceError):
+        # Of the connection, not of a statement. What stands before an @ may be part of a mistyped URL.
+        first = str(error.orig).strip().partition("\n")[0]
+        return re.sub(r"[^\s'\"]*@", "", first)[:200] or type(error).__name__
+    return type(error).__name__ if isinstance(error, SQLAlchemyError) else ""
 
 
 def _say(message: str, hint: str) -> None:

@@ -1,0 +1,148 @@
+"""What is wrong at the start is one sentence: a database that is down, a rule or key that is no use."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+import app.cli
+from app.cli import cli, serve
+from app.errors import UserError
+
+from .conftest import SECRET
+from .live import free_port
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SENTRY_CLIENT_SECRET", SECRET)
+    monkeypatch.setenv("SENTRY_AUTH_TOKEN", "token")
+    monkeypatch.setenv("SENTRY_ORG", "acme")
+    monkeypatch.setenv("TRIAGE_WORKER_NICE", "0")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The console script; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["sentry-triage", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        app.cli.main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "plan",
+        "worker",
+        "apply --since 1d",
+        "undo --since 1d",
+        "reconcile --once",
+        "backfill",
+        "export-corrections",
+        "rotate-key",
+    ],
+)
+def test_a_database_that_is_down_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://triage:hunter2@127.0.0.1:{free_port()}/triage")
+    assert run(monkeypatch, *arguments.split()) == 1
+    said = capsys.readouterr().err
+    first, hint = said.splitlines()
+    assert first.startswith("sentry-triage: The database does not answer: connection failed")
+    assert "Connection refused" in first
+    assert hint == "  Check DATABASE_URL and that its server runs."
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            IntegrityError("INSERT", {"word": "v4lue"}, Exception('invalid input "v4lue"')),
+            "The database does not answer: IntegrityError",
+        ),
+        (
+            OperationalError("", {}, Exception("cannot resolve 'v4lue@db'.\nDETAIL: v4lue")),
+            "The database does not answer: cannot resolve 'db'.",
+        ),
+    ],
+)
+def test_no_value_and_no_password_is_in_the_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, says: str
+) -> None:
+    def fail(**_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(app.cli, "cli", fail)
+    assert run(monkeypatch) == 1
+    said = capsys.readouterr().err
+    assert f"sentry-triage: {says}\n" in said
+    assert "v4lue" not in said
+
+
+def test_a_defect_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_options: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(app.cli, "cli", fail)
+    with pytest.raises(ZeroDivisionError):
+        app.cli.main()
+
+
+def test_what_needs_no_database_does_not_load_it() -> None:
+    code = "import sys, app.cli\ntry: app.cli.main()\nfinally: print('sqlalchemy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert done.stdout.rstrip().endswith("False")
+
+
+@pytest.mark.parametrize(
+    ("policy", "model", "says"),
+    [
+        ('[[rule]]\nid = "acme.x"\ncategory = "Nonsense"\ntypes = ["X"]\n', "offline", "acme.x"),
+        ("", "anthropic:claude-haiku-5-5", "ANTHROPIC_API_KEY is not set"),
+    ],
+)
+def test_serve_says_what_is_wrong_before_it_listens(
+    monkeypatch: pytest.MonkeyPatch, policy: str, model: str, says: str
+) -> None:
+    Path("triage.toml").write_text(policy)
+    monkeypatch.setenv("TRIAGE_MODEL", model)
+    started: list[serve.OneProcess] = []
+    monkeypatch.setattr(serve.OneProcess, "run", lambda process: started.append(process))
+    done = CliRunner().invoke(cli, ["serve"])
+    assert isinstance(done.exception, UserError)
+    assert says in str(done.exception)
+    assert "Listening" not in done.output
+    assert not started
+    assert not Path("triage.db").exists()
+
+
+def test_serve_makes_the_database_and_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[serve.OneProcess] = []
+    monkeypatch.setattr(serve.OneProcess, "run", lambda process: started.append(process))
+    done = CliRunner().invoke(cli, ["serve"])
+    assert done.exit_code == 0, done.output
+    assert "Listening on http://" in done.output
+    assert len(started) == 1
+    with create_engine("sqlite:///triage.db").connect() as connection:
+        assert connection.execute(text("select count(*) from issues")).scalar() == 0
