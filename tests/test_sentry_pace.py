@@ -7,21 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.sentry.pace import LONGEST, Pace, kind_of
+from tests.writeback import Clock
 
 KIND = "GET /api/0/organizations/acme/issues/*/"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(round(seconds, 3))
-        self.now += seconds
 
 
 def headers(limit: int, remaining: int, reset: float) -> dict[str, str]:

@@ -14,7 +14,6 @@ from app.jobs.workflows import build_engine
 from app.logs import configure_logging
 from app.services import build_services
 from app.settings import Settings, load_settings
-from app.store import open_store
 from app.store.engine import migrate
 from app.web import serving
 
@@ -68,9 +67,7 @@ def command() -> None:
     """
     settings = load_settings()
     configure_logging(settings)
-    settings.require("sentry_client_secret", "sentry_auth_token", "sentry_org")
-    build_services(settings).store.close()  # what is wrong is said here, and not by a forked process
-    store = open_store(settings)
+    store = build_services(settings).store  # what is wrong is said here, and not by a forked process
     migrate(store.engine)
     migrate_jobs(settings.database_url)
     click.echo(f"Database: {store.engine.url.render_as_string()}", err=True)

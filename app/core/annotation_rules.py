@@ -28,8 +28,8 @@ PER_ISSUE = timedelta(hours=24)
 WATCHED = "the project's first annotation event is still being watched"
 """The one reason that passes by itself within a minute."""
 
-RULE_SOURCES = frozenset({"ownershipRule", "codeowners"})
-"""Suggestions that Sentry works out anew from each event. Code owners are no part of the rules' ``raw``."""
+OUR_TAGS = "tags.triage."
+"""How a matcher of an ownership rule on a tag of ours begins."""
 
 REWRITTEN = frozenset({"java", "cocoa", "dart"})
 """Platforms on which Sentry matches rules by paths that it makes from the frames; for our event, of platform
@@ -80,19 +80,19 @@ class Ownership:
     def beyond_frames(self) -> bool:
         """True where a rule looks at something that an annotation event cannot repeat."""
         return any(
-            kind == "url" or (kind.startswith("tags.") and not kind.startswith("tags.triage."))
+            kind == "url" or (kind.startswith("tags.") and not kind.startswith(OUR_TAGS))
             for kind in self.matchers
         )
 
     @property
     def by_our_tags(self) -> bool:
         """True where a rule looks at a tag of ours: with another verdict it suggests somebody else."""
-        return any(kind.startswith("tags.triage.") for kind in self.matchers)
+        return any(kind.startswith(OUR_TAGS) for kind in self.matchers)
 
     @property
     def only_ours(self) -> bool:
         """True where every rule looks at a tag of ours, which the event has."""
-        return bool(self.matchers) and all(kind.startswith("tags.triage.") for kind in self.matchers)
+        return bool(self.matchers) and all(kind.startswith(OUR_TAGS) for kind in self.matchers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def needs_frames(issue: Issue, ownership: Ownership) -> bool:
     if not works_out_owners(issue):
         return False
     sources = {owner.source for owner in issue.owners or ()}
-    if "codeowners" in sources:
+    if "codeowners" in sources:  # they are no part of the rules' ``raw``
         return True
     unknown = issue.owners is None and bool(ownership.matchers)
     return (unknown or "ownershipRule" in sources) and not ownership.only_ours

@@ -168,11 +168,11 @@ class AnnotationTagWriter:
         before = Snapshot.of(issue)
         if ownership.by_our_tags:  # who is suggested by them is meant to change
             before = replace(before, owners=None)
-        return self._send(issue, before, dsn, body, version, state)
+        return self._send(issue.project_id, before, dsn, body, version, state)
 
     def _send(
         self,
-        issue: Issue,
+        project_id: str,
         before: Snapshot,
         dsn: str,
         body: dict[str, Any],
@@ -181,12 +181,12 @@ class AnnotationTagWriter:
     ) -> TagResult:
         sent = str(body["event_id"])
         tags = {name: text for name, text in body["tags"].items() if name != "triage.synthetic"}
-        self._memory.sending(before, issue.project_id, sent, version, tags)
+        self._memory.sending(before, project_id, sent, version, tags)
         try:
             self._sender.send(dsn, body)
         except Permanent as error:
-            return self._stop(issue.project_id, TagOutcome.REFUSED, str(error), sent)
-        return self._watch(issue.project_id, before, sent, state)
+            return self._stop(project_id, TagOutcome.REFUSED, str(error), sent)
+        return self._watch(project_id, before, sent, state)
 
     def _watch(self, project_id: str, before: Snapshot, sent: str, state: AnnotationState) -> TagResult:
         """Wait until Sentry has stored the event, then compare the issue with what it was."""

@@ -13,8 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from app.core.aftermath import Snapshot
 from app.core.annotation_rules import AnnotationState
 
-from .engine import insert_of, write
-from .tables import annotation_events, facts, projects
+from .engine import upsert, write
+from .facts import FactRepository
+from .tables import annotation_events, projects
 
 Clock = Callable[[], datetime]
 KILL_SWITCH = "tags.kill_switch"
@@ -38,8 +39,8 @@ class AnnotationRepository:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
-        self._insert = insert_of(engine)
         self._clock = clock
+        self._facts = FactRepository(engine, clock)
 
     def state(self, project_id: str, issue_id: str, version: int, tags: Mapping[str, str]) -> AnnotationState:
         now = self._clock()
@@ -48,7 +49,7 @@ class AnnotationRepository:
             last = self._last(connection, issue_id)
             return AnnotationState(
                 version=version,
-                kill_switch=_all_off(connection),
+                kill_switch=self.all_off(),
                 disabled=project.tags_disabled if project else "",
                 canary_passed=bool(project and project.canary_passed),
                 canary_pending=self._canary_of_another(connection, project_id, issue_id, now),
@@ -103,13 +104,10 @@ class AnnotationRepository:
 
     def switch_all(self, *, off: bool) -> None:
         """The kill switch: no worker sends an annotation event while it is off."""
-        values = {"value": off, "updated_at": self._clock()}
-        fresh = self._insert(facts).values(key=KILL_SWITCH, **values)
-        write(self._engine, fresh.on_conflict_do_update(index_elements=[facts.c.key], set_=values))
+        self._facts.put(KILL_SWITCH, off)
 
     def all_off(self) -> bool:
-        with self._engine.connect() as connection:
-            return _all_off(connection)
+        return bool(self._facts.get(KILL_SWITCH))
 
     def disabled_projects(self) -> dict[str, str]:
         """Project id → why its tags were stopped."""
@@ -181,13 +179,8 @@ class AnnotationRepository:
 
     def _project(self, project_id: str, **values: Any) -> None:
         values["updated_at"] = self._clock()
-        columns = {"canary_passed": False, "tags_disabled": ""} | values
-        fresh = self._insert(projects).values(project_id=project_id, **columns)
-        write(self._engine, fresh.on_conflict_do_update(index_elements=[projects.c.project_id], set_=values))
-
-
-def _all_off(connection: Connection) -> bool:
-    return bool(connection.execute(select(facts.c.value).where(facts.c.key == KILL_SWITCH)).scalar())
+        fresh = {"canary_passed": False, "tags_disabled": ""}
+        upsert(self._engine, projects, {"project_id": project_id}, values, fresh)
 
 
 def _count(connection: Connection, *, sent_at: datetime, where: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -53,6 +53,19 @@ def write(engine: Engine, statement: Executable) -> CursorResult[Any]:
 def insert_of(engine: Engine) -> Callable[[Table], Any]:
     """The ``insert`` of the engine's dialect, which knows ``ON CONFLICT``."""
     return sqlite_insert if engine.dialect.name == "sqlite" else postgres_insert
+
+
+def upsert(
+    engine: Engine,
+    table: Table,
+    key: Mapping[str, Any],
+    values: Mapping[str, Any],
+    fresh: Mapping[str, Any] | None = None,
+) -> None:
+    """Give the row with this primary key these values, in one statement (see ``write``). ``fresh``: what else
+    a new row gets."""
+    query = insert_of(engine)(table).values({**(fresh or {}), **values, **key})
+    write(engine, query.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
 
 
 def _config(engine: Engine) -> Config:

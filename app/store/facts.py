@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from .engine import insert_of, write
+from .engine import upsert, write
 from .tables import facts
 
 Clock = Callable[[], datetime]
@@ -72,5 +72,4 @@ class FactRepository:
 
     def put(self, key: str, value: Any) -> None:
         values = {"value": value, "updated_at": self._clock()}
-        fresh = insert_of(self._engine)(facts).values(key=key, **values)
-        write(self._engine, fresh.on_conflict_do_update(index_elements=[facts.c.key], set_=values))
+        upsert(self._engine, facts, {"key": key}, values)

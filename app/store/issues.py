@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Row, bindparam, func, or_, select, update
 from app.core.digest import Digest
 from app.core.writes import Plan
 
-from .engine import insert_of, write
+from .engine import upsert, write
 from .tables import issues
 from .vault import Vault
 
@@ -43,7 +43,6 @@ class IssueRepository:
 
     def __init__(self, engine: Engine, vault: Vault, clock: Clock) -> None:
         self._engine = engine
-        self._insert = insert_of(engine)
         self._vault = vault
         self._clock = clock
 
@@ -73,8 +72,7 @@ class IssueRepository:
                 {"digest": _DIGEST.dump_python(digest, mode="json"), "extra": dict(extra)}
             ),
         }
-        fresh = self._insert(issues).values(issue_id=issue_id, state="new", version=0, **values)
-        write(self._engine, fresh.on_conflict_do_update(index_elements=[issues.c.issue_id], set_=values))
+        upsert(self._engine, issues, {"issue_id": issue_id}, values, fresh={"state": "new", "version": 0})
 
     def get(self, issue_id: str) -> StoredIssue | None:
         with self._engine.connect() as connection:

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, extract, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Engine, extract, func, select
 
-from .engine import write
-from .tables import facts, model_calls, redactions, verdicts, work, writes
+from .facts import FactRepository
+from .tables import model_calls, redactions, verdicts, work, writes
 
 Clock = Callable[[], datetime]
 KEY = "metrics.totals"
@@ -96,6 +95,7 @@ class TotalsRepository:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        self._facts = FactRepository(engine, clock)
         self._totals = declared(engine)
 
     def read(self) -> Mapping[str, Sums]:
@@ -114,18 +114,8 @@ class TotalsRepository:
             total.name: self._add(total, kept.get(total.name, {}), until, horizon) for total in self._totals
         }
         rows = {name: [[list(key), sums] for key, sums in found.items()] for name, found in new.items()}
-        values = {
-            "value": {"until": horizon.isoformat(), "totals": rows},
-            "updated_at": self._clock(),
-        }
-        mine = (facts.c.key == KEY, facts.c.updated_at == version)
-        try:
-            if version is None:
-                write(self._engine, insert(facts).values(key=KEY, **values))
-            else:
-                write(self._engine, update(facts).where(*mine).values(**values))
-        except IntegrityError:  # another process counted first: what it kept is the same
-            pass
+        # Where another process counted first, what it kept is the same.
+        self._facts.swap(KEY, {"until": horizon.isoformat(), "totals": rows}, seen=version)
         return horizon, new
 
     def _add(self, total: Total, base: Sums, after: datetime | None, until: datetime | None) -> Sums:
@@ -147,13 +137,11 @@ class TotalsRepository:
         return found
 
     def _kept(self) -> tuple[datetime | None, Mapping[str, Sums], datetime | None]:
-        query = select(facts.c.value, facts.c.updated_at).where(facts.c.key == KEY)
-        with self._engine.connect() as connection:
-            row = connection.execute(query).first()
-        if row is None:
+        read = self._facts.read(KEY)
+        if read is None:
             return None, {}, None
+        value, version = read
         totals = {
-            name: {tuple(key): list(sums) for key, sums in found}
-            for name, found in row.value["totals"].items()
+            name: {tuple(key): list(sums) for key, sums in found} for name, found in value["totals"].items()
         }
-        return datetime.fromisoformat(row.value["until"]), totals, row.updated_at
+        return datetime.fromisoformat(value["until"]), totals, version

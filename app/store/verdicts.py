@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, func, insert, or_, select, update
+from sqlalchemy import Engine, Row, insert, or_, select, update
 
 from app.core.verdict import Verdict
 from app.core.vocabulary import Source
@@ -53,10 +53,11 @@ class VerdictRepository:
 
         ``sent``: what a model was shown for it, after redaction.
         """
-        last = self.latest(issue_id)
+        newest = self._newest(issue_id)
+        last = None if newest is None else self._stored(newest)
         if last is not None and last.verdict == verdict:
             return last
-        version = self._newest(issue_id) + 1
+        version = 1 if newest is None else newest.version + 1
         now = self._clock()
         query = insert(verdicts).values(
             issue_id=issue_id,
@@ -80,17 +81,15 @@ class VerdictRepository:
             connection.execute(update(issues).where(issues.c.issue_id == issue_id).values(version=version))
         return StoredVerdict(issue_id, version, project, signature, reason, now, verdict)
 
-    def _newest(self, issue_id: str) -> int:
-        """Also of what no key opens any more; 0 where there is none."""
-        query = select(func.coalesce(func.max(verdicts.c.version), 0)).where(verdicts.c.issue_id == issue_id)
-        with self._engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
-
     def latest(self, issue_id: str) -> StoredVerdict | None:
+        row = self._newest(issue_id)
+        return None if row is None else self._stored(row)
+
+    def _newest(self, issue_id: str) -> Row[Any] | None:
+        """The row itself, also where no key opens it any more."""
         query = select(verdicts).where(verdicts.c.issue_id == issue_id).order_by(verdicts.c.version.desc())
         with self._engine.connect() as connection:
-            row = connection.execute(query.limit(1)).first()
-        return None if row is None else self._stored(row)
+            return connection.execute(query.limit(1)).first()
 
     def history(self, issue_id: str) -> list[StoredVerdict]:
         """Every version, oldest first."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete, select
 
-from .engine import insert_of, write
+from .engine import upsert, write
 from .tables import workers
 
 Clock = Callable[[], datetime]
@@ -18,17 +18,13 @@ class WorkerRepository:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
-        self._insert = insert_of(engine)
         self._clock = clock
 
     def beat(self, executor_id: str, *, host: str, pid: int) -> None:
         """This worker lives."""
         now = self._clock()
-        fresh = self._insert(workers).values(
-            executor_id=executor_id, host=host, pid=pid, started_at=now, beat_at=now
-        )
-        key = [workers.c.executor_id]
-        write(self._engine, fresh.on_conflict_do_update(index_elements=key, set_={"beat_at": now}))
+        fresh = {"host": host, "pid": pid, "started_at": now}
+        upsert(self._engine, workers, {"executor_id": executor_id}, {"beat_at": now}, fresh)
 
     def leave(self, executor_id: str) -> None:
         """It stopped in good order."""
