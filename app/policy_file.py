@@ -20,7 +20,7 @@ def load_policy(path: Path, *, optional: bool) -> Policy:
         text = path.read_text(encoding="utf-8")
         return Policy.model_validate(tomllib.loads(text))
     except OSError as error:
-        if optional and isinstance(error, FileNotFoundError):
+        if optional and isinstance(error, FileNotFoundError) and not path.is_symlink():
             return Policy()
         raise UserError(
             f"{path}, the file of TRIAGE_CONFIG, cannot be read: {error.strerror}.",

@@ -14,6 +14,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -131,19 +132,35 @@ def _frames(trace: TracebackType | None) -> list[dict[str, Any]]:
     return frames[-50:]
 
 
-def start_reporting(settings: Settings, component: str) -> Reporter | None:
-    """The reporter by ``SENTRY_DSN``, hung into logging too; none where none is set.
+def own_project(settings: Settings) -> str:
+    """Id of the project that ``SENTRY_DSN`` reports to; nothing where none is set.
 
-    Raises ``UserError`` where one is set and the ``errors`` extra is not installed.
+    Raises ``UserError`` where it is no DSN, and where the ``errors`` extra is not installed.
     """
     dsn = settings.sentry_dsn.get_secret_value()
     if not dsn:
-        return None
+        return ""
+    if find_spec("sentry_sdk") is None:
+        raise UserError(
+            "SENTRY_DSN is set, but sentry-sdk is not installed.",
+            hint="pip install 'sentry-triage[errors]', or unset SENTRY_DSN.",
+        )
     try:
-        project = Dsn.parse(dsn).project_id
+        return Dsn.parse(dsn).project_id
     except Permanent as error:
         raise UserError(f"SENTRY_DSN: {error}.", hint="Copy it from the project's Client Keys.") from None
-    reporter = Reporter(_client(dsn).capture_event, project, component)
+
+
+def start_reporting(settings: Settings, component: str) -> Reporter | None:
+    """The reporter by ``SENTRY_DSN``, hung into logging too; none where none is set.
+
+    Raises as ``own_project``.
+    """
+    project = own_project(settings)
+    if not project:
+        return None
+    client = _client(settings.sentry_dsn.get_secret_value())
+    reporter = Reporter(client.capture_event, project, component)
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if isinstance(handler, ReportHandler)]:
         root.removeHandler(old)
@@ -152,13 +169,8 @@ def start_reporting(settings: Settings, component: str) -> Reporter | None:
 
 
 def _client(dsn: str) -> _Client:
-    try:
-        import sentry_sdk
-    except ImportError:
-        raise UserError(
-            "SENTRY_DSN is set, but sentry-sdk is not installed.",
-            hint="pip install 'sentry-triage[errors]', or unset SENTRY_DSN.",
-        ) from None
+    import sentry_sdk
+
     # A client of our own, not sentry_sdk.init: nothing global is patched, no integration reads anything.
     client: _Client = sentry_sdk.Client(
         dsn=dsn,

@@ -11,7 +11,6 @@ import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -24,6 +23,7 @@ from pydantic_settings import (
 from .core.policy import Policy
 from .errors import UserError
 from .policy_file import load_policy
+from .settings_database import database_url, password_of
 from .settings_model import ModelSettings, TriageMode
 from .settings_operate import OperateSettings
 from .settings_sources import WHERE_TO_GET, NamedFiles, aliases, env
@@ -140,12 +140,7 @@ class Settings(ModelSettings, OperateSettings):
     @field_validator("database_url")
     @classmethod
     def _is_database(cls, value: str) -> str:
-        for short in ("postgres://", "postgresql://"):
-            if value.startswith(short):
-                return "postgresql+psycopg://" + value.removeprefix(short)
-        if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise ValueError("must start with sqlite:/// or postgresql://")
-        return value
+        return database_url(value)
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -171,8 +166,7 @@ class Settings(ModelSettings, OperateSettings):
             value = getattr(self, name)
             values = value if isinstance(value, tuple) else (value,)
             found += [one.get_secret_value() for one in values if isinstance(one, SecretStr)]
-        password = urlsplit(self.database_url).password
-        return [secret for secret in (*found, unquote(password or "")) if secret]
+        return [secret for secret in (*found, password_of(self.database_url)) if secret]
 
     def require(self, *names: str) -> None:
         """Raise a ``UserError`` naming the first of ``names`` (fields) that is not set."""

@@ -115,18 +115,57 @@ def test_what_needs_no_database_does_not_load_it() -> None:
     assert done.stdout.rstrip().endswith("False")
 
 
+def test_a_missing_driver_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://triage@127.0.0.1/triage")
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    assert run(monkeypatch, "release") == 2
+    first, hint = capsys.readouterr().err.splitlines()
+    assert first == "sentry-triage: DATABASE_URL names Postgres, but its driver is not installed."
+    assert hint == "  pip install 'sentry-triage[postgres]'"
+
+
 @pytest.mark.parametrize(
-    ("policy", "model", "says"),
+    ("name", "value", "says"),
     [
-        ('[[rule]]\nid = "acme.x"\ncategory = "Nonsense"\ntypes = ["X"]\n', "offline", "acme.x"),
-        ("", "anthropic:claude-haiku-5-5", "ANTHROPIC_API_KEY is not set"),
+        ("SENTRY_CLIENT_SECRET", "", "SENTRY_CLIENT_SECRET is not set"),
+        ("SENTRY_DSN", "none", "SENTRY_DSN: the DSN is not of the form"),
+        ("TRIAGE_CONFIG", "gone.toml", "gone.toml, the file of TRIAGE_CONFIG, cannot be read"),
+    ],
+)
+def test_gunicorn_says_what_is_wrong_before_it_starts_a_process(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    """Else each web process logs it, and gunicorn ends with a traceback."""
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PORT", str(free_port()))
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", "python:app.web.gunicorn_conf", "app:create_app()"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "setting", "says"),
+    [
+        ('[[rule]]\nid = "acme.x"\ncategory = "Nonsense"\ntypes = ["X"]\n', {}, "acme.x"),
+        ("", {"TRIAGE_MODEL": "anthropic:claude-haiku-5-5"}, "ANTHROPIC_API_KEY is not set"),
+        ("", {"SENTRY_DSN": "none"}, "SENTRY_DSN: the DSN is not of the form"),
     ],
 )
 def test_serve_says_what_is_wrong_before_it_listens(
-    monkeypatch: pytest.MonkeyPatch, policy: str, model: str, says: str
+    monkeypatch: pytest.MonkeyPatch, policy: str, setting: dict[str, str], says: str
 ) -> None:
     Path("triage.toml").write_text(policy)
-    monkeypatch.setenv("TRIAGE_MODEL", model)
+    for name, value in setting.items():
+        monkeypatch.setenv(name, value)
     started: list[serve.OneProcess] = []
     monkeypatch.setattr(serve.OneProcess, "run", lambda process: started.append(process))
     done = CliRunner().invoke(cli, ["serve"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -95,6 +96,8 @@ def test_what_is_missing_is_named_with_where_to_get_it(field: str) -> None:
         ("PORT", "http", "PORT is not valid"),
         ("SENTRY_URL", "sentry.example", "http"),
         ("DATABASE_URL", "mysql://x", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///:memory:", "names no file"),
+        ("DATABASE_URL", "postgresql://h:port/d", "HOST:PORT/NAME"),
         ("TRIAGE_MODEL", "gpt-6", "TRIAGE_MODEL"),
         ("TRIAGE_WRITE", "maybe", "TRIAGE_WRITE"),
     ],
@@ -107,6 +110,19 @@ def test_what_is_malformed_is_named(
         load_settings()
     assert str(caught.value).startswith(name)
     assert value not in caught.value.hint
+
+
+@pytest.mark.parametrize("written", ["pa%40ss", "pa:ss", "pa/ss"])
+def test_a_password_of_the_database_is_a_secret_as_it_is_used(written: str) -> None:
+    settings = fixed_settings(database_url=f"postgresql://triage:{written}@db:5432/triage")
+    assert unquote(written) in settings.secrets()
+
+
+@pytest.mark.parametrize("rest", ["triage@db:hunter2/triage", "triage:pa@hunter2@db/triage"])
+def test_a_database_url_that_cannot_be_read_shows_nothing_of_the_password(rest: str) -> None:
+    with pytest.raises(UserError, match="written %40") as caught:
+        load_settings(DATABASE_URL=f"postgresql://{rest}")
+    assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
 
 @pytest.mark.parametrize("short", ["postgres://u:p@h/db", "postgresql://u:p@h/db"])
@@ -172,6 +188,13 @@ def test_a_policy_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPat
     with pytest.raises(UserError, match=rf"^{path}, the file of TRIAGE_CONFIG, cannot be read") as caught:
         load_settings().policy()
     assert caught.value.hint
+
+
+def test_a_link_to_a_policy_file_that_is_gone_is_no_missing_one() -> None:
+    """A volume that is not mounted must not mean the defaults, which let everything out."""
+    Path("triage.toml").symlink_to("/gone/triage.toml")
+    with pytest.raises(UserError, match=r"^triage\.toml, .* No such file"):
+        load_settings().policy()
 
 
 def test_a_policy_file_that_cannot_be_read_is_named() -> None:

@@ -67,6 +67,7 @@ def command() -> None:
     """
     settings = load_settings()
     configure_logging(settings)
+    serving.check(settings)
     store = build_services(settings).store  # what is wrong is said here, and not by a forked process
     migrate(store.engine)
     migrate_jobs(settings.database_url)

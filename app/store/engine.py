@@ -22,9 +22,18 @@ from .sqlite_wait import WaitingConnection
 
 
 def make_engine(url: str) -> Engine:
-    """An engine whose SQLite connections use WAL and wait for a lock rather than fail."""
+    """An engine whose SQLite connections use WAL and wait for a lock rather than fail.
+
+    Raises ``UserError`` where Postgres' driver is not installed.
+    """
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+        try:
+            return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+        except ImportError:
+            raise UserError(
+                "DATABASE_URL names Postgres, but its driver is not installed.",
+                hint="pip install 'sentry-triage[postgres]'",
+            ) from None
     # values stay out of the texts of errors
     engine = create_engine(url, hide_parameters=True, connect_args={"factory": WaitingConnection})
 

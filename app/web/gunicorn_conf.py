@@ -13,6 +13,7 @@ from app.settings import load_settings
 from app.web import serving
 
 _settings = load_settings()
+serving.check(_settings)
 _counts = tempfile.mkdtemp(prefix="sentry-triage-metrics-")
 
 bind = f"{_settings.host}:{_settings.port}"
