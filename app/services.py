@@ -24,7 +24,8 @@ from app.past_cases import kind_of, known_cases, nearest
 from app.sentry.client import SentryClient
 from app.sentry.errors import SETTING_WAIT, Forbidden, NotFound
 from app.sentry.ingest import Dsn, EnvelopeSender, check_dsn, ingest_hosts
-from app.sentry.tags import AnnotationTagWriter, TagWriter
+from app.sentry.tag_writer import TagWriter
+from app.sentry.tags import AnnotationTagWriter
 from app.sentry.transport import RequestsTransport, Transport
 from app.sentry.writer import Installation
 from app.settings import Settings, TriageMode

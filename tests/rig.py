@@ -135,5 +135,5 @@ def rig(
             policy=policy or Policy(),
         )
         built.clock = clock
-        built.tags._clock = lambda: clock().timestamp()
+        built.tags._clock = built.tags._watch._clock = lambda: clock().timestamp()
         yield Rig(server, built, clock)

@@ -17,7 +17,7 @@ from .rig import Rig, rig
 def world(store: Store) -> Iterator[Rig]:
     with rig(store) as world:
         world.triage(world.capture(0))  # the canary
-        world.services.tags._sleep = lambda seconds: world.clock.travel(seconds=seconds)
+        world.services.tags._watch._sleep = lambda seconds: world.clock.travel(seconds=seconds)
         yield world
 
 
@@ -76,3 +76,43 @@ def test_where_all_are_dropped_it_is_not_tried_for_ever(world: Rig, monkeypatch:
     assert len(dropped) == 2
     assert len(set(dropped)) == 1
     assert set(outcomes(world, issue)) == {"unconfirmed"}
+
+
+def test_a_project_that_drops_every_event_is_stopped(world: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    issues = [world.capture(number) for number in (1, 2, 3)]
+    dropped = drop_events(world, monkeypatch)
+    for issue in issues:
+        world.triage(issue)
+    assert not world.store.annotations.disabled_projects()
+    world.clock.travel(seconds=CONFIRM_AFTER)
+    world.drain()
+    (reason,) = world.store.annotations.disabled_projects().values()
+    assert reason == "filtered: Sentry took 3 events in a row and stored none of them"
+    assert len(dropped) == 4, "the second look at the first stopped it"
+    assert outcomes(world, issues[0]) == ["unconfirmed", "refused"]
+
+
+def test_events_that_only_came_late_do_not_stop_it(world: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as slow:
+        slow.setattr(world.services.tags._client, "event_lookup", lambda _event_id: None)
+        for number in (1, 2, 3):
+            world.triage(world.capture(number))
+    world.clock.travel(hours=1, seconds=5)
+    issue = world.capture(4)
+    drop_events(world, monkeypatch)
+    world.triage(issue)
+    assert outcomes(world, issue) == ["unconfirmed"]
+    assert not world.store.annotations.disabled_projects()
+
+
+def test_one_that_landed_between_them_ends_the_row(world: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = next(iter(world.box.state.projects.values())).id
+    for number, drop in ((1, True), (2, True), (3, False), (4, True)):
+        world.clock.travel(seconds=60)
+        issue = world.capture(number)
+        with monkeypatch.context() as patch:
+            if drop:
+                drop_events(world, patch)
+            world.triage(issue)
+    world.clock.travel(hours=1, seconds=30)
+    assert len(world.store.annotations.lost(str(project))) == 1

@@ -17,7 +17,8 @@ from app.core.vocabulary import Severity
 from app.errors import Retryable
 from app.sentry.errors import RateLimited
 from app.sentry.ingest import EnvelopeSender
-from app.sentry.tags import CANARY_RETRY, AnnotationTagWriter, TagOutcome
+from app.sentry.tag_writer import TagOutcome
+from app.sentry.tags import CANARY_RETRY, AnnotationTagWriter
 from app.sentry.transport import Response
 from app.services import build_services
 from app.settings import fixed_settings
@@ -66,6 +67,9 @@ class Memory:
 
     def landed(self, project_id: str, event_id: str) -> None:
         self.there.append(event_id)
+
+    def lost(self, project_id: str) -> list[str]:
+        return []
 
     def disable(self, project_id: str, reason: str) -> None:
         self.disabled = reason

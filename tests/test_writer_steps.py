@@ -7,7 +7,7 @@ import json
 from app.core.comment import MARKER
 from app.core.policy import Policy
 from app.core.writes import Plan, Write, WriteKind, WriteMemory
-from app.sentry.tags import TagOutcome, TagResult
+from app.sentry.tag_writer import TagOutcome, TagResult
 from app.sentry.writer import (
     Done,
     Installation,

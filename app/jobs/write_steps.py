@@ -6,7 +6,7 @@ from app.core.intake import Intent, Kind
 from app.core.issue import Issue
 from app.core.writes import Plan, WriteKind
 from app.errors import Permanent
-from app.sentry.tags import TagOutcome
+from app.sentry.tag_writer import TagOutcome
 from app.sentry.writer import (
     Done,
     Installation,

@@ -1,18 +1,13 @@
-"""Writes tags onto an issue, by whatever way Sentry has. Today: an annotation event
-(``app.core.annotation``).
-
-The day Sentry offers tags on issues, another ``TagWriter`` takes this one's place and nothing else changes.
-"""
+"""Writes tags onto an issue by an annotation event (``app.core.annotation``)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
-from app.core.aftermath import Snapshot, regression_event, resolved_again, same_after
+from app.core.aftermath import Snapshot
 from app.core.annotation import annotation_event, event_id
 from app.core.annotation_rules import (
     WATCHED,
@@ -29,78 +24,11 @@ from app.errors import Permanent, Retryable
 from app.sentry.client import SentryClient
 from app.sentry.errors import Forbidden
 from app.sentry.ingest import Dsn, EnvelopeSender, check_dsn
+from app.sentry.tag_watch import AnnotationMemory, TagWatch
+from app.sentry.tag_writer import TagOutcome, TagResult
 
 CANARY_RETRY = 3.0
 """Seconds after which an issue asks again whether the project's first event has landed."""
-
-CANARY_WAIT = 60
-LATER_WAIT = 15
-"""Seconds that Sentry gets to store the event, asked once a second (its limit for this call)."""
-
-UNCOMPARED = "it had been sent before and is in the issue"
-
-
-class TagOutcome(StrEnum):
-    LANDED = "landed"
-    """In the right issue, which is otherwise as it was."""
-    SKIPPED = "skipped"
-    """A rule said no; nothing was sent."""
-    UNCONFIRMED = "unconfirmed"
-    """Sent; not yet found, in a project where it has worked before."""
-    FILTERED = "filtered"
-    """The project's first event never appeared: a filter, a quota or a disabled key. The project was switched
-    off."""
-    REFUSED = "refused"
-    """The ingest refused it (disabled key, unknown project). The project was switched off."""
-    WRONG_GROUP = "wrong_group"
-    """It landed in another issue. The project was switched off."""
-    CHANGED = "changed"
-    """The issue changed beyond its count. The project was switched off."""
-    UNDONE = "undone"
-    """Somebody resolved the issue meanwhile and our event re-opened it: it is resolved again."""
-
-
-@dataclass(frozen=True, slots=True)
-class TagResult:
-    outcome: TagOutcome
-    reason: str
-    event_id: str = ""
-    group_id: str = ""
-    """The issue that the event landed in."""
-
-
-class TagWriter(Protocol):
-    """Puts the verdict's tags onto an issue so that Sentry's search finds it by them."""
-
-    def write(
-        self, issue_id: str, verdict: Verdict, version: int, policy: Policy, *, manual: bool = False
-    ) -> TagResult: ...
-
-
-class AnnotationMemory(Protocol):
-    """What has to outlive the process, kept by the database."""
-
-    def state(
-        self, project_id: str, issue_id: str, version: int, tags: Mapping[str, str]
-    ) -> AnnotationState: ...
-
-    def was_sent(self, event_id: str) -> bool:
-        """True from ``sending`` on, for ever: also the way to recognise our own events."""
-
-    def sending(
-        self, before: Snapshot, project_id: str, event_id: str, version: int, tags: Mapping[str, str]
-    ) -> None:
-        """Called directly before an event leaves for the issue of ``before``; counts towards the caps. Of an
-        event that leaves again, the first snapshot is kept."""
-
-    def before(self, event_id: str) -> Snapshot | None:
-        """What the issue was when the event left first; None where an older version sent it."""
-
-    def landed(self, project_id: str, event_id: str) -> None:
-        """The event is in its issue: the project's canary has passed."""
-
-    def disable(self, project_id: str, reason: str) -> None:
-        """No more annotation events to this project until a person switches it on again."""
 
 
 class AnnotationTagWriter:
@@ -127,7 +55,7 @@ class AnnotationTagWriter:
         self._memory = memory
         self._allowed_hosts = tuple(allowed_hosts)
         self._clock = clock
-        self._sleep = sleep
+        self._watch = TagWatch(client, memory, clock, sleep)
         self._dsn_for = dsn_for
 
     def write(
@@ -157,7 +85,7 @@ class AnnotationTagWriter:
         if stored_in is not None:
             # A repeat after a crash or a late arrival: it is not sent twice, and looked at like a first one.
             before = self._memory.before(wanted)
-            return self._landed(issue.id, issue.project_id, wanted, stored_in, before)
+            return self._watch.landed(issue.id, issue.project_id, wanted, stored_in, before)
         allowed, reason = may_annotate(issue, event, self._now(), policy, state, ownership)
         if reason == WATCHED:
             raise Retryable(reason, after=CANARY_RETRY)
@@ -185,51 +113,8 @@ class AnnotationTagWriter:
         try:
             self._sender.send(dsn, body)
         except Permanent as error:
-            return self._stop(project_id, TagOutcome.REFUSED, str(error), sent)
-        return self._watch(project_id, before, sent, state)
-
-    def _watch(self, project_id: str, before: Snapshot, sent: str, state: AnnotationState) -> TagResult:
-        """Wait until Sentry has stored the event, then compare the issue with what it was."""
-        group = self._wait_for(sent, LATER_WAIT if state.canary_passed else CANARY_WAIT)
-        if group is None and state.canary_passed:
-            return TagResult(TagOutcome.UNCONFIRMED, f"not stored within {LATER_WAIT} s", sent)
-        if group is None:
-            return self._stop(project_id, TagOutcome.FILTERED, f"not stored within {CANARY_WAIT} s", sent)
-        return self._landed(before.issue_id, project_id, sent, group, before)
-
-    def _landed(
-        self, issue_id: str, project_id: str, sent: str, group: str, before: Snapshot | None
-    ) -> TagResult:
-        """The event is stored: is it in the right issue, and is that as it was ``before``?"""
-        if group != issue_id:
-            reason = f"it landed in issue {group}"
-            return self._stop(project_id, TagOutcome.WRONG_GROUP, reason, sent, group)
-        after = self._client.issue(issue_id, expand_owners=True)
-        if regression_event(after) == sent and after.status == "unresolved":
-            self._client.update_issue(after.id, **resolved_again(after))
-            self._memory.landed(project_id, sent)
-            return TagResult(
-                TagOutcome.UNDONE, "it re-opened the issue, which is resolved again", sent, group
-            )
-        same, reason = same_after(before, after, sent) if before else (True, UNCOMPARED)
-        if not same:
-            return self._stop(project_id, TagOutcome.CHANGED, reason, sent, group)
-        self._memory.landed(project_id, sent)
-        return TagResult(TagOutcome.LANDED, reason, sent, group)
-
-    def _stop(
-        self, project_id: str, outcome: TagOutcome, reason: str, sent: str, group: str = ""
-    ) -> TagResult:
-        self._memory.disable(project_id, f"{outcome.value}: {reason}")
-        return TagResult(outcome, reason, sent, group)
-
-    def _wait_for(self, sent: str, seconds: int) -> str | None:
-        end = self._clock() + seconds
-        while True:
-            group = self._client.event_lookup(sent)
-            if group is not None or self._clock() >= end:
-                return group
-            self._sleep(1.0)
+            return self._watch.stop(project_id, TagOutcome.REFUSED, str(error), sent)
+        return self._watch.result(project_id, before, sent, canary_passed=state.canary_passed)
 
     def _ownership(self, issue: Issue) -> Ownership:
         if not works_out_owners(issue) or not issue.project_slug:

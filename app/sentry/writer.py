@@ -19,7 +19,7 @@ from app.core.verdict import Verdict
 from app.core.writes import Plan, WriteKind, WriteMemory
 from app.sentry.client import SentryClient
 from app.sentry.errors import BadRequest, Forbidden, NotFound
-from app.sentry.tags import TagOutcome, TagResult, TagWriter
+from app.sentry.tag_writer import TagOutcome, TagResult, TagWriter
 
 
 class Outcome(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core.aftermath import Snapshot
@@ -15,7 +15,7 @@ from app.core.annotation_rules import AnnotationState
 
 from .engine import upsert, write
 from .facts import FactRepository
-from .tables import annotation_events, projects
+from .tables import annotation_events, projects, writes
 
 Clock = Callable[[], datetime]
 KILL_SWITCH = "tags.kill_switch"
@@ -23,6 +23,9 @@ DAY = timedelta(hours=24)
 CANARY_WATCH = timedelta(seconds=90)
 """A canary that has not landed for so long is not being watched any more: its worker died, or it waits to
 be sent again."""
+
+IN_TIME = timedelta(hours=1)
+"""An event that Sentry has not stored for so long is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,27 @@ class AnnotationRepository:
         flying = (annotation_events.c.event_id == event_id, annotation_events.c.landed_at.is_(None))
         write(self._engine, update(annotation_events).where(*flying).values(landed_at=self._clock()))
         self._project(project_id, canary_passed=True)
+
+    def lost(self, project_id: str) -> list[str]:
+        events = annotation_events.c
+        landed = select(func.max(events.sent_at)).where(
+            events.project_id == project_id, events.landed_at.is_not(None)
+        )
+        unconfirmed = exists().where(
+            writes.c.issue_id == events.issue_id,
+            writes.c.ref == events.event_id,
+            writes.c.outcome == "unconfirmed",
+        )
+        query = (
+            select(events.event_id)
+            .where(events.project_id == project_id, events.landed_at.is_(None), unconfirmed)
+            .where(events.sent_at < self._clock() - IN_TIME)
+            .order_by(events.sent_at.desc())
+        )
+        with self._engine.connect() as connection:
+            since = connection.execute(landed).scalar()
+            query = query if since is None else query.where(events.sent_at > since)
+            return list(connection.execute(query).scalars())
 
     def disable(self, project_id: str, reason: str) -> None:
         self._project(project_id, tags_disabled=reason[:500])
