@@ -26,9 +26,10 @@ from app.store.engine import migrate
 from app.store.tables import model_calls, redactions, verdicts, work, writes
 from app.store.totals import EVERY
 from app.store.vault import Vault
-from app.web.metrics_database import DatabaseCollector
+from app.web.metrics_database import AGREEMENT_KEPT, DatabaseCollector
 
 from .conftest import SECRET
+from .filled import NOW, put_correction, put_issue
 from .live import Live
 
 
@@ -230,6 +231,27 @@ def test_counters_never_fall_when_old_rows_are_deleted(database_url: str, vault:
         for name, each in EXPECTED.items():
             assert found[name] == pytest.approx(each * total, abs=0.01 * total), name
     assert found["triage_abstained_total{source=offline}"] == 5
+    store.close()
+
+
+def test_the_agreement_of_a_month_is_read_every_five_minutes(database_url: str, vault: Vault) -> None:
+    clock = Clock()
+    store = Store.open(database_url, vault, clock)
+    migrate(store.engine)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(DatabaseCollector(store, fixed_settings()))
+
+    def agreement() -> float:
+        return samples(generate_latest(registry).decode())["triage_agreement_ratio{field=category}"]
+
+    put_issue(store, 0)
+    clock.now = NOW
+    assert agreement() == 1.0
+    put_correction(store, "1000", "category", "Network", was="Database")
+    clock.later(AGREEMENT_KEPT - timedelta(seconds=1))
+    assert agreement() == 1.0
+    clock.later(timedelta(seconds=1))
+    assert agreement() == 0.0
     store.close()
 
 

@@ -40,6 +40,7 @@ PROXIED = ("X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via", "X-Forwarded-Host
 def blueprint(settings: Settings, store: Store) -> Blueprint:
     bp = Blueprint("metrics", __name__)
     token = settings.triage_metrics_token.get_secret_value()
+    database = DatabaseCollector(store, settings)
 
     @bp.get("/metrics")
     def metrics() -> Response | tuple[Response, int]:
@@ -48,7 +49,7 @@ def blueprint(settings: Settings, store: Store) -> Blueprint:
             return jsonify(error={"status": 401 if token else 403, "message": reason}), 401 if token else 403
         counted = generate_latest(_own(settings))
         read = CollectorRegistry(auto_describe=False)
-        read.register(DatabaseCollector(store, settings))
+        read.register(database)
         return Response(counted + generate_latest(read), content_type=CONTENT_TYPE_LATEST)
 
     return bp

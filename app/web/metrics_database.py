@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
@@ -18,6 +18,7 @@ from app.store.totals import Sums
 log = logging.getLogger(__name__)
 
 AGREEMENT_WINDOW = timedelta(days=30)
+AGREEMENT_KEPT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ GAUGES: Mapping[str, tuple[str, Sequence[str]]] = {
     "triage_workers_alive": ("Workers with a sign of life in the last 10 seconds.", ()),
     "triage_last_webhook_timestamp_seconds": ("When Sentry's last webhook was stored, unix seconds.", ()),
     "triage_agreement_ratio": (
-        "Share of 30 days' verdicts (not abstained) that nobody contradicted.",
+        "Share of 30 days' verdicts (not abstained) that nobody contradicted; read every 5 minutes.",
         ("field",),
     ),
     "triage_budget_remaining_dollars": ("Left of the ceiling for model calls.", ("period",)),
@@ -64,11 +65,12 @@ GAUGES: Mapping[str, tuple[str, Sequence[str]]] = {
 
 
 class DatabaseCollector(Collector):
-    """Made anew for each scrape."""
+    """Reads at each scrape; only the agreement, which looks at a month's verdicts, is kept for a while."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
+        self._agreement: tuple[datetime, Mapping[str, float]] | None = None
 
     def describe(self) -> list[Metric]:
         return []
@@ -109,15 +111,20 @@ class DatabaseCollector(Collector):
         last = vitals.last_webhook()
         if last is not None:
             yield _gauge("triage_last_webhook_timestamp_seconds", {(): last.timestamp()})
-        since = self._store.clock() - AGREEMENT_WINDOW
-        agreement = self._store.reports.score.uncontradicted(since)
-        yield _gauge("triage_agreement_ratio", {(field,): share for field, share in agreement.items()})
+        yield _gauge("triage_agreement_ratio", {(field,): share for field, share in self._agreed().items()})
         spent = self._store.calls.ledger()
         left: dict[tuple[str, ...], float] = {
             ("day",): max(0.0, self._settings.triage_budget_usd_day - spent.today),
             ("month",): max(0.0, self._settings.triage_budget_usd_month - spent.month),
         }
         yield _gauge("triage_budget_remaining_dollars", left)
+
+    def _agreed(self) -> Mapping[str, float]:
+        kept, now = self._agreement, self._store.clock()
+        if kept is None or now - kept[0] >= AGREEMENT_KEPT:
+            found = self._store.reports.score.uncontradicted(now - AGREEMENT_WINDOW)
+            kept = self._agreement = (now, found)
+        return kept[1]
 
 
 def _gauge(name: str, values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:
