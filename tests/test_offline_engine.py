@@ -127,6 +127,18 @@ def test_a_team_adds_and_overrides_rules() -> None:
     assert len(rules.rules) == len(default_rules().rules) + 1
 
 
+def test_a_rule_of_a_team_decides_unless_it_names_a_weight() -> None:
+    ours: dict[str, Any] = {"id": "acme.ledger", "category": "ThirdParty", "messages": ["ledger replica"]}
+    text = 'connection to server at "ledger replica" failed: Connection refused [SQL: select 1]'
+    one = digest_event(event("psycopg2.OperationalError", text))
+    assert classify(one).category == "Database"
+    found = explain(one, compile_rules([ours]))
+    assert (found.verdict.category, found.rule) == ("ThirdParty", "acme.ledger")
+    assert found.verdict.evidence[0].weight == 12
+    assert not found.verdict.abstained
+    assert classify(one, compile_rules([{**ours, "weight": 6}])).category == "Database"
+
+
 @pytest.mark.parametrize(
     ("table", "named"),
     [
@@ -142,6 +154,7 @@ def test_a_team_adds_and_overrides_rules() -> None:
         ),
         ({"id": "x8", "category": "Logic", "messages": ["{value}"]}, "no whole word"),
         ({"id": "x9", "category": "Logic", "types": "*"}, "must be a name"),
+        ({"id": "x10", "category": "Logic", "types": ["A"], "unless": {"also": ["db"]}}, "require only"),
     ],
 )
 def test_a_bad_rule_is_named_with_its_mistake(table: dict[str, Any], named: str) -> None:

@@ -38,6 +38,49 @@ def judge(platform: str, kind: str, value: str, **more: object) -> Verdict:
         ("ruby", "RSolr::Error::Http", "400 Bad Request, URI: http://solr:8983/solr/select", "Network"),
         ("python", "ValueError", "transaction begin txt is empty", "Database"),
         ("javascript", "Error", "permissions missing in the form", "Authentication"),
+        ("node", "Error", "Exceeded maximum connections for this API key", "Database"),
+        (
+            "php",
+            "RuntimeException",
+            "La tentative de connexion a échoué : identifiants incorrects",
+            "Database",
+        ),
+        ("elixir", "BadMapError", "expected a map, got: {:ok, %Postgrex.Result{num_rows: 0}}", "Database"),
+        (
+            "elixir",
+            "exit",
+            ":gen_server.call(:pool, {:checkout, #Reference<0.1>, true}, 5000) ** (EXIT)",
+            "Database",
+        ),
+        ("elixir", "MatchError", "no match of right hand side value: {:error, :invalid_token}", "Validation"),
+        ("python", "ValueError", "Missing boundary for region DE-BY", "Validation"),
+        ("python", "ParamValidationError", 'Missing required parameter in input: "Bucket"', "Validation"),
+        ("csharp", "HttpBadRequestException", "Response from https://api.partner.com/v1: 400", "Validation"),
+        (
+            "python",
+            "SMTPSenderRefused",
+            "(530, b'5.7.0 Must issue a STARTTLS command first')",
+            "Authentication",
+        ),
+        ("node", "Error", "Error sending email: connect ECONNREFUSED 10.0.0.5:5432", "Network"),
+        ("go", "*net.OpError", "listen tcp 10.0.0.9:80: bind: cannot assign requested address", "Network"),
+        (
+            "node",
+            "Error",
+            "webhook-consumer: Cannot connect to https://api.example: ETIMEDOUT",
+            "Infrastructure",
+        ),
+        ("python", "ValueError", "time out of range", "Network"),
+        ("php", "RuntimeException", "block header not found in the template", "ThirdParty"),
+        ("python", "AssertionError", "this line can't be reached", "Network"),
+        ("python", "ValueError", "consensus could not be reached", "Network"),
+        ("node", "Error", "the spider was not found in the web", "ThirdParty"),
+        (
+            "javascript",
+            "TypeError",
+            "Cannot read properties of undefined (reading 'refreshToken')",
+            "Authentication",
+        ),
     ],
 )
 def test_a_word_alone_decides_nothing(platform: str, kind: str, value: str, never: str) -> None:
@@ -73,3 +116,51 @@ def test_a_projects_name_does_not_overrule_its_environment() -> None:
     kind, value = "OperationalError", "could not connect to server: Connection refused (port 5432)"
     assert judge("python", kind, value, environment="production", tags=tags).requires_immediate_action
     assert not judge("python", kind, value, tags=tags).requires_immediate_action
+
+
+@pytest.mark.parametrize(
+    ("platform", "kind", "value", "files", "never"),
+    [
+        (
+            "python",
+            "JSONDecodeError",
+            "Expecting value: line 1 column 1 (char 0)",
+            [
+                "sentry_sdk/integrations/django/views.py",
+                "shop/views.py",
+                "json/__init__.py",
+                "json/decoder.py",
+            ],
+            "ThirdParty",
+        ),
+        (
+            "node",
+            "Error",
+            "14 UNAVAILABLE: connect ECONNREFUSED 10.3.4.5:50051",
+            ["node_modules/kafkajs/src/consumer/runner.js", "node_modules/@grpc/grpc-js/build/src/call.js"],
+            "Infrastructure",
+        ),
+        (
+            "python",
+            "ValueError",
+            "Missing scheme in request url: /next",
+            ["shop/spiders/next.py", "scrapy/http/request/__init__.py"],
+            "ThirdParty",
+        ),
+        (
+            "java",
+            "SftpException",
+            "Permission denied",
+            ["com.jcraft.jsch.ChannelSftp", "java.io.OutputStream"],
+            "Infrastructure",
+        ),
+    ],
+)
+def test_a_library_in_the_stack_alone_decides_nothing(
+    platform: str, kind: str, value: str, files: list[str], never: str
+) -> None:
+    frames = [{"filename": file, "function": "run"} for file in files]
+    exception = [{"type": kind, "value": value, "stacktrace": {"frames": frames}}]
+    event = {"platform": platform, "level": "error", "exception": exception}
+    verdict = classify(digest_event(event))
+    assert verdict.category != never or verdict.abstained, verdict

@@ -13,7 +13,8 @@ _RECOVERED = seek(
     r"catch_unwind|std::panicking::try|rayon",
 )
 _RECOVERED_THREAD = seek(
-    r"panic serving|thread '(?:tokio-|actix-|rocket-|hyper-|rayon|async-std|blocking-)",
+    r"panic serving|thread '(?:tokio-|actix-|rocket-|hyper-|rayon|async-std|blocking-)|"
+    r"\btask \d+ panicked|^reconciler error",
 )
 _GO_PANIC = seek(
     r"^panic\b|\npanic\b|panicked|runtime\.gopanic|runtime error|runtime\.\w*error|"
@@ -45,7 +46,8 @@ def native(facts: Facts) -> bool:
 
 def panic(facts: Facts) -> bool:
     """A Go or Rust panic that no frame recovers from, on a thread that does not go on without it."""
-    told = f"{facts.stack}\n{facts.digest.tags.get('thread', '')}"
+    tags = facts.digest.tags
+    told = f"{facts.stack}\n{tags.get('thread', '')} {tags.get('thread.name', '')}"
     if facts.digest.platform == "go" and not _GO_PANIC.search(f"{facts.text[:2000]}\n{facts.stack}"):
         return False  # an error that somebody reported, and went on
     recovered = _RECOVERED.search(told) or _RECOVERED_THREAD.search(facts.text[:400])

@@ -128,9 +128,12 @@ def prior(found: dict[Category, float], facts: Facts) -> dict[Category, float]:
     """What to assume where no rule fits.
 
     A type nobody knows is most often a project's own, raised by its own code; without even a type there is
-    nothing to go on.
+    little to go on, and without a word nothing.
     """
-    return found or {Category.LOGIC if facts.items[0].type else Category.UNKNOWN: 1.0}
+    root = facts.items[0]
+    return found or {
+        Category.LOGIC if root.type else Category.UNKNOWN: 1.0 if root.type or root.message else 9.0
+    }
 
 
 def together(rules: Mapping[Category, float], words: Mapping[Category, float]) -> dict[Category, float]:

@@ -17,8 +17,11 @@ from app.core.vocabulary import Category
 
 from .facts import Facts
 
-STRENGTH = 0.5
-"""What its log-probability counts beside the rules' weights; chosen on held-out repositories."""
+STRENGTH = 1.0
+"""What its log-probability counts beside the rules' weights; chosen on repositories that neither the rules of
+that day nor the model had seen (docs/accuracy.md)."""
+LEAST = -2.0
+"""It may speak against a category so much: a rule that knows outweighs words that are merely rare."""
 EVEN = math.log(1 / len(Category))
 
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -52,7 +55,7 @@ def _model() -> tuple[tuple[float, ...], Mapping[str, tuple[tuple[int, float], .
 
 
 def opinion(facts: Facts) -> dict[Category, float]:
-    """Log-probability of each category against an even guess, times ``STRENGTH``: negative speaks against."""
+    """Log-probability of each category against an even guess, times ``STRENGTH``, ``LEAST`` at the least."""
     bias, weights = _model()
     scores = list(bias)
     for name in sorted(features(facts)):
@@ -60,4 +63,4 @@ def opinion(facts: Facts) -> dict[Category, float]:
             scores[i] += value
     top = max(scores)
     total = top + math.log(sum(math.exp(score - top) for score in scores))
-    return {c: STRENGTH * (scores[i] - total - EVEN) for i, c in enumerate(Category)}
+    return {c: max(LEAST, STRENGTH * (scores[i] - total - EVEN)) for i, c in enumerate(Category)}

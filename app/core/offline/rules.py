@@ -19,8 +19,6 @@ from .phrases import SLOTS, Phrase
 from .wording import check_template
 
 MAX_WEIGHT = 12.0
-TEAM_WEIGHT = 12.0
-"""Weight of a team's rule that names none: it knows better than what is built in."""
 
 
 @dataclass(frozen=True)
@@ -134,12 +132,16 @@ class Rule(BaseModel):
     """Read only once the rule fits, to fill slots: ``^'{key}'$`` for a KeyError."""
     require: Conditions = Conditions()
     unless: Conditions = Conditions()
+    decides: bool = False
+    """True where its category wins whatever embedded rules say: a team's rule that names no weight."""
     team: bool = False
 
     def model_post_init(self, _context: object) -> None:
         """Raises ``ValueError`` on a rule that can never be seen or says what it cannot know."""
         if not (self.types or self.messages or self.codes or self.frames):
             raise ValueError("needs at least one of types, messages, codes, frames")
+        if self.unless.also:
+            raise ValueError("also may stand in require only")
         for phrase in (*self.messages, *self.frames):
             if not phrase.anchors:
                 raise ValueError(f"phrase {phrase.text[:40]!r} has no whole word to look it up by")
@@ -153,7 +155,8 @@ class Rule(BaseModel):
 def parse_rule(table: Mapping[str, Any], source: str, *, team: bool = False) -> Rule:
     """One ``[[rule]]`` table. Raises ``UserError`` with a sentence that names the rule and the mistake."""
     named = str(table.get("id", "without id"))[:80] if isinstance(table, Mapping) else "that is no table"
-    defaults = {"weight": TEAM_WEIGHT, "team": True, "anywhere": True} if team else {}
+    decides = team and isinstance(table, Mapping) and "weight" not in table
+    defaults = {"weight": MAX_WEIGHT, "decides": decides, "team": True, "anywhere": True} if team else {}
     try:
         return Rule.model_validate({**defaults, **table})
     except (ValidationError, TypeError) as error:

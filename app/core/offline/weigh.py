@@ -14,6 +14,8 @@ WRAPPER = 0.72
 """What an exception counts that is not the root cause."""
 REPEATED = (1.0, 0.45, 0.2, 0.1)
 """What the first, second, … sight for one category counts: agreeing sights are rarely independent."""
+DECIDED = 50.0
+"""What a rule adds that decides: more than all others together."""
 PRECEDENCE = {one: 0.01 * (8 - i) for i, one in enumerate((
     Category.UNKNOWN, Category.AUTHENTICATION, Category.DATABASE, Category.INFRASTRUCTURE,
     Category.THIRD_PARTY, Category.NETWORK, Category.VALIDATION, Category.LOGIC,
@@ -30,7 +32,8 @@ class Weighed:
 
 
 def weigh(hits: Iterable[Hit]) -> list[Weighed]:
-    """What each sight counts, heaviest first; a rule seen in several exceptions counts once."""
+    """What each sight counts: those that decide, then the heaviest; a rule seen in several exceptions counts
+    once."""
     best: dict[str, Weighed] = {}
     for hit in hits:
         place = 1.0 if hit.item.index <= 0 or hit.rule.anywhere else WRAPPER
@@ -38,15 +41,20 @@ def weigh(hits: Iterable[Hit]) -> list[Weighed]:
         known = best.get(hit.rule.id)
         if known is None or one.weight > known.weight:
             best[hit.rule.id] = one
-    return sorted(best.values(), key=lambda one: (-one.weight, one.hit.rule.id))
+    return sorted(best.values(), key=lambda one: (not one.hit.rule.decides, -one.weight, one.hit.rule.id))
 
 
 def scores(weighed: Iterable[Weighed]) -> dict[Category, float]:
     """The score of each category that anything speaks for."""
     found: dict[Category, list[float]] = defaultdict(list)
+    decided = set()
     for one in weighed:
         found[one.hit.rule.category].append(one.weight)
+        if one.hit.rule.decides:
+            decided.add(one.hit.rule.category)
     return {
-        category: sum(w * f for w, f in zip(weights, REPEATED, strict=False)) + PRECEDENCE[category]
+        category: sum(w * f for w, f in zip(weights, REPEATED, strict=False))
+        + PRECEDENCE[category]
+        + (DECIDED if category in decided else 0.0)
         for category, weights in found.items()
     }
