@@ -8,19 +8,20 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
 POSTGRES = "postgresql+psycopg://"
-NOT_KEPT = {"sqlite:///", "sqlite:///:memory:"}
-"""SQLite's databases in memory: a job would be lost with its process."""
+NOT_KEPT = {"", ":memory:", "file::memory:"}
+"""Names of SQLite's databases in memory: a job would be lost with its process."""
 
 
 def database_url(text: str) -> str:
     """The URL as SQLAlchemy takes it. Raises ``ValueError`` for one that names no database of ours."""
-    if text in NOT_KEPT:
+    if text.startswith("sqlite:///") and text[10:].partition("?")[0] in NOT_KEPT:
         raise ValueError("it names no file, and nothing would be kept: sqlite:///triage.db")
     for short in ("postgres://", "postgresql://"):
         if text.startswith(short):
             text = POSTGRES + text.removeprefix(short)
     if text.startswith(POSTGRES):
-        _parsed(text)
+        if {"password", "sslpassword"} & set(_parsed(text).query):
+            raise ValueError("a password belongs before the @, where it is not shown: USER:PASSWORD@HOST")
     elif not text.startswith("sqlite:///"):
         raise ValueError("must start with sqlite:/// or postgresql://")
     return text

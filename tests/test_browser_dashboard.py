@@ -73,6 +73,7 @@ def sign_in(seen: Watched, path: str = "/") -> None:
     seen.page.get_by_label("Token").fill(TOKEN)
     seen.page.get_by_role("button", name="Sign in").click()
     seen.page.get_by_role("button", name="Sign out").wait_for()
+    seen.page.wait_for_load_state()  # the style sheet too
 
 
 def test_sign_in_filter_open_correct(desk: Watched, store: Store, sandbox: SandboxServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,7 +130,7 @@ def test_a_missing_driver_is_a_sentence(
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("SENTRY_CLIENT_SECRET", "", "SENTRY_CLIENT_SECRET is not set"),
+        ("SENTRY_CLIENT_SECRET", "", "SENTRY_CLIENT_SECRET is not set. Sentry signs webhooks with it"),
         ("SENTRY_DSN", "none", "SENTRY_DSN: the DSN is not of the form"),
         ("TRIAGE_CONFIG", "gone.toml", "gone.toml, the file of TRIAGE_CONFIG, cannot be read"),
     ],
@@ -140,16 +141,36 @@ def test_gunicorn_says_what_is_wrong_before_it_starts_a_process(
     """Else each web process logs it, and gunicorn ends with a traceback."""
     monkeypatch.setenv(name, value)
     monkeypatch.setenv("PORT", str(free_port()))
-    done = subprocess.run(
+    done = gunicorn()
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def gunicorn() -> subprocess.CompletedProcess[str]:
+    """gunicorn as the Procfile starts it, to its end."""
+    return subprocess.run(
         [sys.executable, "-m", "gunicorn", "-c", "python:app.web.gunicorn_conf", "app:create_app()"],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_a_port_that_is_taken_leaves_no_folder_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    counts = tmp_path / "counts"
+    counts.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("HOST", "127.0.0.1")
+        monkeypatch.setenv("PORT", str(taken.getsockname()[1]))
+        monkeypatch.setenv("TMPDIR", str(counts))
+        done = gunicorn()
     assert done.returncode == 1
-    assert says in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert "in use" in done.stderr
+    assert not list(counts.glob("sentry-triage-metrics-*"))
 
 
 @pytest.mark.parametrize(
@@ -174,6 +195,13 @@ def test_serve_says_what_is_wrong_before_it_listens(
     assert "Listening" not in done.output
     assert not started
     assert not Path("triage.db").exists()
+
+
+def test_a_release_ends_where_a_rule_is_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("triage.toml").write_text('[[rule]]\nid = "acme.x"\ncategory = "Nonsense"\ntypes = ["X"]\n')
+    done = CliRunner().invoke(cli, ["release"])
+    assert isinstance(done.exception, UserError)
+    assert "acme.x" in str(done.exception)
 
 
 def test_serve_makes_the_database_and_listens(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,9 +134,35 @@ def test_a_rule_of_a_team_decides_unless_it_names_a_weight() -> None:
     assert classify(one).category == "Database"
     found = explain(one, compile_rules([ours]))
     assert (found.verdict.category, found.rule) == ("ThirdParty", "acme.ledger")
-    assert found.verdict.evidence[0].weight == 12
+    assert found.decided_by == "acme.ledger"
+    assert found.verdict.evidence[0].says == "the team's rule acme.ledger decides: ThirdParty: acme.ledger"
     assert not found.verdict.abstained
     assert classify(one, compile_rules([{**ours, "weight": 6}])).category == "Database"
+
+
+def test_two_rules_of_a_team_that_disagree_decide_nothing() -> None:
+    rules = compile_rules(
+        [
+            {"id": "acme.a", "category": "ThirdParty", "messages": ["ledger replica"]},
+            {"id": "acme.b", "category": "Infrastructure", "types": ["LedgerError"]},
+        ]
+    )
+    found = explain(digest_event(event("LedgerError", "ledger replica is full")), rules)
+    assert found.verdict.abstained
+    assert not found.decided_by
+
+
+def test_a_rule_that_replaces_an_embedded_one_keeps_its_weight() -> None:
+    rules = compile_rules(
+        [{"id": "logic.value", "category": "Logic", "types": ["ValueError"], "fix": "Ask Maya"}]
+    )
+    chain = [
+        {"type": "psycopg.OperationalError", "value": "connection timeout expired"},
+        {"type": "ValueError", "value": "no answer"},
+    ]
+    found = explain(digest_event({"platform": "python", "exception": chain}), rules)
+    assert found.verdict.category == "Database"
+    assert not found.decided_by
 
 
 @pytest.mark.parametrize(
@@ -154,6 +180,7 @@ def test_a_rule_of_a_team_decides_unless_it_names_a_weight() -> None:
         ),
         ({"id": "x8", "category": "Logic", "messages": ["{value}"]}, "no whole word"),
         ({"id": "x9", "category": "Logic", "types": "*"}, "must be a name"),
+        ({"id": "x11", "category": "Logic", "types": ["A"], "decides": True}, "no key of a rule"),
         ({"id": "x10", "category": "Logic", "types": ["A"], "unless": {"also": ["db"]}}, "require only"),
     ],
 )

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from app.core.intake import Intent, Kind
 from app.jobs.write_steps import CONFIRM_AFTER
 from app.store import Store
 
+from .filled import put_correction
 from .rig import Rig, rig
 
 
@@ -105,14 +107,74 @@ def test_events_that_only_came_late_do_not_stop_it(world: Rig, monkeypatch: pyte
     assert not world.store.annotations.disabled_projects()
 
 
-def test_one_that_landed_between_them_ends_the_row(world: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = next(iter(world.box.state.projects.values())).id
-    for number, drop in ((1, True), (2, True), (3, False), (4, True)):
-        world.clock.travel(seconds=60)
-        issue = world.capture(number)
-        with monkeypatch.context() as patch:
-            if drop:
-                drop_events(world, patch)
+def triage_dropped(world: Rig, monkeypatch: pytest.MonkeyPatch, *numbers: int) -> list[str]:
+    issues = [world.capture(number) for number in numbers]
+    with monkeypatch.context() as patch:
+        drop_events(world, patch)
+        for issue in issues:
             world.triage(issue)
-    world.clock.travel(hours=1, seconds=30)
-    assert len(world.store.annotations.lost(str(project))) == 1
+    return issues
+
+
+def missing(world: Rig) -> int:
+    project = next(project for project in world.box.state.projects.values() if project.slug == "shop-api")
+    return len(world.store.annotations.missing(str(project.id)))
+
+
+def test_one_that_landed_between_them_ends_the_row(world: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    triage_dropped(world, monkeypatch, 1, 2)
+    assert missing(world) == 2
+    world.clock.travel(seconds=60)
+    world.triage(world.capture(3))
+    assert missing(world) == 0
+    world.clock.travel(seconds=60)
+    triage_dropped(world, monkeypatch, 4)
+    assert missing(world) == 1
+
+
+def test_an_old_one_that_lands_ends_the_row_as_well(world: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an hour of quota: the first one that is sent again lands, the next one is slow."""
+    triage_dropped(world, monkeypatch, 1, 2, 3, 4)
+    world.clock.travel(seconds=CONFIRM_AFTER)
+    tags: Any = world.services.tags
+    send, sent = tags._sender.send, []
+
+    def first_only(dsn: str, event: dict[str, Any]) -> str:
+        sent.append(event["event_id"])
+        return str(send(dsn, event) if len(sent) == 1 else event["event_id"])
+
+    monkeypatch.setattr(tags._sender, "send", first_only)
+    world.drain()
+    assert len(sent) == 4
+    assert not world.store.annotations.disabled_projects()
+
+
+def test_younger_ones_that_are_there_show_that_all_is_well(
+    world: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    triage_dropped(world, monkeypatch, 1, 2, 3)
+    world.clock.travel(seconds=3000)
+    with monkeypatch.context() as slow:
+        slow.setattr(world.services.tags._client, "event_lookup", lambda _event_id: None)
+        for number in (4, 5, 6):
+            world.triage(world.capture(number))
+    world.clock.travel(seconds=700)
+    triage_dropped(world, monkeypatch, 7)
+    assert not world.store.annotations.disabled_projects()
+
+
+def test_one_issue_alone_stops_no_project(world: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A filter may fit just that one, and each correction makes another event."""
+    (issue,) = triage_dropped(world, monkeypatch, 1)
+    dropped = drop_events(world, monkeypatch)
+    for category in ("Network", "Infrastructure", "Logic"):
+        world.clock.travel(minutes=1)
+        put_correction(world.store, issue, "category", category, was="Database")
+        world.store.work.add(Intent(Kind.OBSERVE, issue, "corrected"), dedupe=category)
+        world.drain()
+    assert len(set(dropped)) == 3
+    world.clock.travel(seconds=CONFIRM_AFTER)
+    world.drain()
+    assert len(dropped) > 3
+    assert set(outcomes(world, issue)) == {"unconfirmed"}
+    assert not world.store.annotations.disabled_projects()

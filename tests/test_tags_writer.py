@@ -10,7 +10,7 @@ import pytest
 
 from app.core.aftermath import Snapshot
 from app.core.annotation import event_id
-from app.core.annotation_rules import AnnotationState
+from app.core.annotation_rules import AnnotationState, Missing
 from app.core.policy import Policy, ProjectPolicy, TagMode, Tags
 from app.core.verdict import Verdict
 from app.core.vocabulary import Severity
@@ -68,7 +68,7 @@ class Memory:
     def landed(self, project_id: str, event_id: str) -> None:
         self.there.append(event_id)
 
-    def lost(self, project_id: str) -> list[str]:
+    def missing(self, project_id: str) -> list[Missing]:
         return []
 
     def disable(self, project_id: str, reason: str) -> None:

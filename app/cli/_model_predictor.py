@@ -7,7 +7,7 @@ import threading
 
 from app.core.digest import Digest
 from app.core.guard import guard
-from app.core.offline import classify, compile_rules
+from app.core.offline import classify, compile_rules, explain
 from app.core.policy import Policy, PrivacyLevel
 from app.core.prompt import build_prompt
 from app.core.redact import redact_digest
@@ -51,7 +51,10 @@ class _Asker:
             raise TriageError(
                 f"the privacy level of {project or 'every project'} is {level}: nothing was sent"
             )
-        offline = classify(digest, self._rules)
+        found = explain(digest, self._rules)
+        if found.decided_by:  # as in a worker
+            return Prediction(found.verdict)
+        offline = found.verdict
         clean, _ = redact_digest(digest, level)
         nonce, language = secrets.token_hex(12), self._settings.triage_language
         prompt = build_prompt(clean, offline, nonce=nonce, language=language)

@@ -8,13 +8,14 @@ from app.jobs.engine import migrate_jobs
 from app.settings import load_settings
 from app.store import open_store
 from app.store.engine import migrate
+from app.web import serving
 
 
 @click.command()
 def command() -> None:
     """Make or update the tables in DATABASE_URL. Safe to run again."""
     settings = load_settings()
-    settings.require("sentry_client_secret")
+    serving.check(settings)  # so that a deployment ends here, and the version before goes on
     store = open_store(settings)
     migrate(store.engine)
     migrate_jobs(settings.database_url)

@@ -37,6 +37,14 @@ REWRITTEN = frozenset({"java", "cocoa", "dart"})
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """An annotation event that Sentry took and did not show in time. ``sent_at``: when it left first."""
+
+    event_id: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AnnotationState:
     """What we remember of a project and an issue, read from the database before each sending."""
 

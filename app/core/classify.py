@@ -50,6 +50,7 @@ def decide(
     correction: Correction | None = None,
     before: Before | None = None,
     own: Verdict | None = None,
+    rule: str = "",
     model: bool = False,
     always_model: bool = False,
 ) -> Decision:
@@ -57,8 +58,9 @@ def decide(
 
     ``correction``: what people said of this very issue; with it, ``offline`` may be any machine's verdict
     that they saw. ``before``: the verdict of the same error elsewhere; a person's wins over ``own``, which is
-    what a model said of this very issue before, while its signature is the same. ``model``: one is configured
-    and may be asked; ``always_model``: it is asked even where the offline verdict is sure.
+    what a model said of this very issue before, while its signature is the same. ``rule``: id of the team's
+    rule that decides: only people's words stand above it, and no model is asked. ``model``: one is
+    configured and may be asked; ``always_model``: it is asked even where the offline verdict is sure.
     """
     if correction is not None and correction.wrong:
         return Decision(withdrawn(offline, correction), _corrected_by(correction))
@@ -66,6 +68,8 @@ def decide(
         return Decision(corrected(offline, correction), _corrected_by(correction))
     if before is not None and before.verdict.source is Source.HUMAN:
         return Decision(reused(before), f"same error as {before.short_id}, which a person corrected")
+    if rule:
+        return Decision(offline, f"the team's rule {rule} decides")
     if own is not None and own.source is Source.MODEL:
         return Decision(own, "a model was asked about this error before")
     if before is not None:

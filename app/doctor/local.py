@@ -63,8 +63,6 @@ def database(clinic: Clinic) -> Finding:
             f"queue: {where}; {said}",
             "Check DATABASE_URL, that the server runs and that this user may write there.",
         )
-    except ImportError:
-        return fail(f"queue: {where}; its driver is missing", "pip install 'sentry-triage[postgres]'")
     return ok(f"queue: {where}")
 
 

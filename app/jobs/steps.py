@@ -14,7 +14,7 @@ from app.core.classify import Decision, decide
 from app.core.digest import Digest, digest_event
 from app.core.intake import Intent, Kind
 from app.core.issue import Issue
-from app.core.offline import classify
+from app.core.offline import explain
 from app.core.plan import Around, plan
 from app.core.signature import signature
 from app.core.undo import HELD
@@ -129,7 +129,8 @@ class TriageSteps:
 
     def weigh(self, stored: StoredIssue, digest: Digest, *, fresh: bool = False) -> tuple[Verdict, Decision]:
         """The offline verdict, and what is decided with all that is known."""
-        offline = classify(digest, self._services.rules)
+        found = explain(digest, self._services.rules)
+        offline = found.verdict
         known = learn(self._store, stored, fresh=fresh)
         seen = known.own if known.correction is not None else None
         return offline, decide(
@@ -137,6 +138,7 @@ class TriageSteps:
             correction=known.correction,
             before=known.before,
             own=known.own,
+            rule=found.decided_by,
             model=self._services.model is not None,
             always_model=self._services.settings.triage_mode is TriageMode.MODEL,
         )

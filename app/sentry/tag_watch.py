@@ -4,10 +4,11 @@ tags are stopped for it."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from app.core.aftermath import Snapshot, regression_event, resolved_again, same_after
-from app.core.annotation_rules import AnnotationState
+from app.core.annotation_rules import AnnotationState, Missing
 from app.sentry.client import SentryClient
 from app.sentry.tag_writer import TagOutcome, TagResult
 
@@ -16,8 +17,12 @@ LATER_WAIT = 15
 """Seconds that Sentry gets to store the event, asked once a second (its limit for this call)."""
 
 LOST_IN_A_ROW = 3
-"""So many events that Sentry took and did not store, with none that it did between them, stop a project's
-tags."""
+"""Issues whose events Sentry took and did not store, with none that it did between them: so many stop a
+project's tags."""
+
+LOST_AFTER = timedelta(hours=1)
+LOOKED_UP = 5
+"""The newest that are missing are looked up once more: what only came late shows that all is well."""
 
 UNCOMPARED = "it had been sent before and is in the issue"
 
@@ -44,9 +49,9 @@ class AnnotationMemory(Protocol):
     def landed(self, project_id: str, event_id: str) -> None:
         """The event is in its issue: the project's canary has passed."""
 
-    def lost(self, project_id: str) -> Sequence[str]:
-        """The project's events since its last one that landed that Sentry took over an hour ago and did not
-        show in time; the newest first."""
+    def missing(self, project_id: str) -> Sequence[Missing]:
+        """Events that Sentry took since one was last seen to land in the project, and did not show in time:
+        the newest of each issue, the newest first."""
 
     def disable(self, project_id: str, reason: str) -> None:
         """No more annotation events to this project until a person switches it on again."""
@@ -106,9 +111,11 @@ class TagWatch:
         return TagResult(outcome, reason, sent, group)
 
     def _all_are_lost(self, project_id: str) -> bool:
-        """Whether a filter or a quota drops every event of ours; those that only came late are found here."""
-        lost = self._memory.lost(project_id)[:LOST_IN_A_ROW]
-        return len(lost) == LOST_IN_A_ROW and not any(map(self._client.event_lookup, lost))
+        """Whether a filter or a quota drops every event of ours."""
+        missing, now = self._memory.missing(project_id), datetime.fromtimestamp(self._clock(), UTC)
+        if sum(now - event.sent_at >= LOST_AFTER for event in missing) < LOST_IN_A_ROW:
+            return False
+        return not any(self._client.event_lookup(event.event_id) for event in missing[:LOOKED_UP])
 
     def _wait_for(self, sent: str, seconds: int) -> str | None:
         end = self._clock() + seconds

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core.aftermath import Snapshot
-from app.core.annotation_rules import AnnotationState
+from app.core.annotation_rules import AnnotationState, Missing
 
 from .engine import upsert, write
 from .facts import FactRepository
@@ -24,8 +24,8 @@ CANARY_WATCH = timedelta(seconds=90)
 """A canary that has not landed for so long is not being watched any more: its worker died, or it waits to
 be sent again."""
 
-IN_TIME = timedelta(hours=1)
-"""An event that Sentry has not stored for so long is lost."""
+MOST_MISSING = 200
+"""Events of a project that are looked through for those that are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +98,28 @@ class AnnotationRepository:
         write(self._engine, update(annotation_events).where(*flying).values(landed_at=self._clock()))
         self._project(project_id, canary_passed=True)
 
-    def lost(self, project_id: str) -> list[str]:
+    def missing(self, project_id: str) -> list[Missing]:
         events = annotation_events.c
-        landed = select(func.max(events.sent_at)).where(
-            events.project_id == project_id, events.landed_at.is_not(None)
-        )
+        landed = select(func.max(events.landed_at)).where(events.project_id == project_id)
         unconfirmed = exists().where(
             writes.c.issue_id == events.issue_id,
             writes.c.ref == events.event_id,
             writes.c.outcome == "unconfirmed",
         )
         query = (
-            select(events.event_id)
+            select(events.issue_id, events.event_id, events.sent_at)
             .where(events.project_id == project_id, events.landed_at.is_(None), unconfirmed)
-            .where(events.sent_at < self._clock() - IN_TIME)
             .order_by(events.sent_at.desc())
+            .limit(MOST_MISSING)
         )
         with self._engine.connect() as connection:
             since = connection.execute(landed).scalar()
             query = query if since is None else query.where(events.sent_at > since)
-            return list(connection.execute(query).scalars())
+            rows = connection.execute(query).all()
+        newest: dict[str, Missing] = {}
+        for row in rows:
+            newest.setdefault(row.issue_id, Missing(row.event_id, row.sent_at))
+        return list(newest.values())
 
     def disable(self, project_id: str, reason: str) -> None:
         self._project(project_id, tags_disabled=reason[:500])

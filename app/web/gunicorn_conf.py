@@ -5,16 +5,22 @@ gthread, so that a slow page does not hold a webhook up; PORT, WEB_CONCURRENCY a
 
 from __future__ import annotations
 
+import atexit
+import os
 import shutil
 import tempfile
 from typing import Any
 
+from app.errors import UserError
 from app.settings import load_settings
 from app.web import serving
 
-_settings = load_settings()
-serving.check(_settings)
-_counts = tempfile.mkdtemp(prefix="sentry-triage-metrics-")
+try:
+    _settings = load_settings()
+    serving.check(_settings)
+except UserError as error:  # gunicorn prints the message alone, on one line
+    raise UserError(f"{error} {error.hint}".strip()) from None
+_counts, _master = tempfile.mkdtemp(prefix="sentry-triage-metrics-"), os.getpid()
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.web_concurrency
@@ -42,5 +48,7 @@ def child_exit(_server: Any, worker: Any) -> None:
     multiprocess.mark_process_dead(worker.pid, path=_counts)  # type: ignore[no-untyped-call]
 
 
-def on_exit(_server: Any) -> None:
-    shutil.rmtree(_counts, ignore_errors=True)
+@atexit.register  # on_exit is not called where the port is taken
+def _forget_counts() -> None:
+    if os.getpid() == _master:
+        shutil.rmtree(_counts, ignore_errors=True)

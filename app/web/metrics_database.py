@@ -57,7 +57,8 @@ GAUGES: Mapping[str, tuple[str, Sequence[str]]] = {
     "triage_workers_alive": ("Workers with a sign of life in the last 10 seconds.", ()),
     "triage_last_webhook_timestamp_seconds": ("When Sentry's last webhook was stored, unix seconds.", ()),
     "triage_agreement_ratio": (
-        "Share of 30 days' verdicts (not abstained) that nobody contradicted; read every 5 minutes.",
+        "Share of 30 days' verdicts (not abstained) that nobody contradicted; read every 5 minutes by each "
+        "web process.",
         ("field",),
     ),
     "triage_budget_remaining_dollars": ("Left of the ceiling for model calls.", ("period",)),
@@ -121,7 +122,7 @@ class DatabaseCollector(Collector):
 
     def _agreed(self) -> Mapping[str, float]:
         kept, now = self._agreement, self._store.clock()
-        if kept is None or now - kept[0] >= AGREEMENT_KEPT:
+        if kept is None or not timedelta() <= now - kept[0] < AGREEMENT_KEPT:
             found = self._store.reports.score.uncontradicted(now - AGREEMENT_WINDOW)
             kept = self._agreement = (now, found)
         return kept[1]

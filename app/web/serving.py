@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.core.offline import compile_rules
 from app.reporting import own_project
 from app.settings import Settings
 from app.store import open_store
@@ -22,6 +23,6 @@ def check(settings: Settings) -> None:
     """Raise ``UserError`` for what a web process would fail on, while a person still reads the first lines:
     in a forked one it is a log line, and gunicorn ends with a traceback of its own. Connects to nothing."""
     settings.require("sentry_client_secret")
-    settings.policy()
+    compile_rules(settings.policy().rule)
     own_project(settings)
     open_store(settings).close()

@@ -50,6 +50,8 @@ class Explanation:
     rule: str
     """Id of the rule whose sentences the verdict uses; empty where none fitted."""
     severity_reasons: tuple[str, ...]
+    decided_by: str = ""
+    """Id of the team's rule that decides; empty where none does, or several disagree."""
 
 
 @cache
@@ -76,7 +78,7 @@ def default_rules() -> RuleSet:
 def compile_rules(extra: Sequence[Mapping[str, Any]]) -> RuleSet:
     """The embedded knowledge with a team's own ``[[rule]]`` tables.
 
-    A table with a known id replaces that rule.
+    A table with a known id replaces that rule and keeps its weight unless it names one.
 
     Raises ``UserError`` with a sentence on a rule that cannot be used.
     """
@@ -84,6 +86,9 @@ def compile_rules(extra: Sequence[Mapping[str, Any]]) -> RuleSet:
         return default_rules()
     rules = {rule.id: rule for rule in embedded_rules()}
     for table in extra:
+        known = rules.get(str(table.get("id"))) if isinstance(table, Mapping) else None
+        if known is not None:
+            table = {"weight": known.weight, "anywhere": known.anywhere, **table}
         rule = parse_rule(table, "triage.toml", team=True)
         rules[rule.id] = rule
     return RuleSet(Matcher(rules.values()))
@@ -116,7 +121,9 @@ def explain(digest: Digest, rules: RuleSet | None = None) -> Explanation:
         source=Source.OFFLINE,
         evidence=_shown(evidence, weighed, category, judged, now),
     )
-    return Explanation(verdict, evidence, by_category, lead.hit.rule.id if lead else "", judged.reasons)
+    rule = lead.hit.rule.id if lead else ""
+    decided_by = rule if lead and lead.hit.rule.decides and not verdict.abstained else ""
+    return Explanation(verdict, evidence, by_category, rule, judged.reasons, decided_by)
 
 
 def rule_scores(facts: Facts, rules: RuleSet) -> dict[Category, float]:
@@ -182,10 +189,11 @@ def _cause(facts: Facts, lead: Weighed | None, speaking: Sequence[Weighed]) -> s
 
 def _evidence(one: Weighed) -> Evidence:
     hit = one.hit
+    says = hit.rule.says or f"{hit.rule.category.value}: {hit.rule.id}"
     return Evidence(
         id=hit.item.place(hit.part),
         seen=_seen(hit),
-        says=hit.rule.says or f"{hit.rule.category.value}: {hit.rule.id}",
+        says=f"the team's rule {hit.rule.id} decides: {says}" if hit.rule.decides else says,
         weight=round(one.weight, 2),
     )
 

@@ -19,6 +19,7 @@ from .phrases import SLOTS, Phrase
 from .wording import check_template
 
 MAX_WEIGHT = 12.0
+HINT = "docs/rules.md lists the keys a rule may have, with examples."
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,11 @@ class Rule(BaseModel):
 def parse_rule(table: Mapping[str, Any], source: str, *, team: bool = False) -> Rule:
     """One ``[[rule]]`` table. Raises ``UserError`` with a sentence that names the rule and the mistake."""
     named = str(table.get("id", "without id"))[:80] if isinstance(table, Mapping) else "that is no table"
+    for key in ("decides", "team"):
+        if isinstance(table, Mapping) and key in table:
+            raise UserError(
+                f"The rule {named!r} in {source} is not usable: {key}: no key of a rule.", hint=HINT
+            )
     decides = team and isinstance(table, Mapping) and "weight" not in table
     defaults = {"weight": MAX_WEIGHT, "decides": decides, "team": True, "anywhere": True} if team else {}
     try:
@@ -162,7 +168,7 @@ def parse_rule(table: Mapping[str, Any], source: str, *, team: bool = False) -> 
     except (ValidationError, TypeError) as error:
         raise UserError(
             f"The rule {named!r} in {source} is not usable: {_first(error)}.",
-            hint="docs/rules.md lists the keys a rule may have, with examples.",
+            hint=HINT,
         ) from error
 
 

@@ -14,8 +14,6 @@ WRAPPER = 0.72
 """What an exception counts that is not the root cause."""
 REPEATED = (1.0, 0.45, 0.2, 0.1)
 """What the first, second, … sight for one category counts: agreeing sights are rarely independent."""
-DECIDED = 50.0
-"""What a rule adds that decides: more than all others together."""
 PRECEDENCE = {one: 0.01 * (8 - i) for i, one in enumerate((
     Category.UNKNOWN, Category.AUTHENTICATION, Category.DATABASE, Category.INFRASTRUCTURE,
     Category.THIRD_PARTY, Category.NETWORK, Category.VALIDATION, Category.LOGIC,
@@ -45,16 +43,14 @@ def weigh(hits: Iterable[Hit]) -> list[Weighed]:
 
 
 def scores(weighed: Iterable[Weighed]) -> dict[Category, float]:
-    """The score of each category that anything speaks for."""
+    """The score of each category that anything speaks for; where rules decide, of theirs only."""
+    sights = tuple(weighed)
+    decided = {one.hit.rule.category for one in sights if one.hit.rule.decides}
     found: dict[Category, list[float]] = defaultdict(list)
-    decided = set()
-    for one in weighed:
-        found[one.hit.rule.category].append(one.weight)
-        if one.hit.rule.decides:
-            decided.add(one.hit.rule.category)
+    for one in sights:
+        if not decided or one.hit.rule.category in decided:
+            found[one.hit.rule.category].append(one.weight)
     return {
-        category: sum(w * f for w, f in zip(weights, REPEATED, strict=False))
-        + PRECEDENCE[category]
-        + (DECIDED if category in decided else 0.0)
+        category: sum(w * f for w, f in zip(weights, REPEATED, strict=False)) + PRECEDENCE[category]
         for category, weights in found.items()
     }
