@@ -132,35 +132,36 @@ def _frames(trace: TracebackType | None) -> list[dict[str, Any]]:
     return frames[-50:]
 
 
-def own_project(settings: Settings) -> str:
-    """Id of the project that ``SENTRY_DSN`` reports to; nothing where none is set.
+def own_dsn(settings: Settings) -> Dsn | None:
+    """Where ``SENTRY_DSN`` reports to; None where none is set.
 
     Raises ``UserError`` where it is no DSN, and where the ``errors`` extra is not installed.
     """
-    dsn = settings.sentry_dsn.get_secret_value()
-    if not dsn:
-        return ""
+    text = settings.sentry_dsn.get_secret_value()
+    if not text:
+        return None
+    try:
+        dsn = Dsn.parse(text)
+    except Permanent as error:
+        raise UserError(f"SENTRY_DSN: {error}.", hint="Copy it from the project's Client Keys.") from None
     if find_spec("sentry_sdk") is None:
         raise UserError(
             "SENTRY_DSN is set, but sentry-sdk is not installed.",
             hint="pip install 'sentry-triage[errors]', or unset SENTRY_DSN.",
         )
-    try:
-        return Dsn.parse(dsn).project_id
-    except Permanent as error:
-        raise UserError(f"SENTRY_DSN: {error}.", hint="Copy it from the project's Client Keys.") from None
+    return dsn
 
 
 def start_reporting(settings: Settings, component: str) -> Reporter | None:
     """The reporter by ``SENTRY_DSN``, hung into logging too; none where none is set.
 
-    Raises as ``own_project``.
+    Raises as ``own_dsn``.
     """
-    project = own_project(settings)
-    if not project:
+    dsn = own_dsn(settings)
+    if dsn is None:
         return None
     client = _client(settings.sentry_dsn.get_secret_value())
-    reporter = Reporter(client.capture_event, project, component)
+    reporter = Reporter(client.capture_event, dsn.project_id, component)
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if isinstance(handler, ReportHandler)]:
         root.removeHandler(old)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+SQLITE = "sqlite:///"
 POSTGRES = "postgresql+psycopg://"
 NOT_KEPT = {"", ":memory:", "file::memory:"}
 """Names of SQLite's databases in memory: a job would be lost with its process."""
@@ -14,16 +15,17 @@ NOT_KEPT = {"", ":memory:", "file::memory:"}
 
 def database_url(text: str) -> str:
     """The URL as SQLAlchemy takes it. Raises ``ValueError`` for one that names no database of ours."""
-    if text.startswith("sqlite:///") and text[10:].partition("?")[0] in NOT_KEPT:
-        raise ValueError("it names no file, and nothing would be kept: sqlite:///triage.db")
+    if text.startswith(SQLITE):
+        if text.removeprefix(SQLITE).partition("?")[0] in NOT_KEPT:
+            raise ValueError("it names no file, and nothing would be kept: sqlite:///triage.db")
+        return text
     for short in ("postgres://", "postgresql://"):
         if text.startswith(short):
             text = POSTGRES + text.removeprefix(short)
-    if text.startswith(POSTGRES):
-        if {"password", "sslpassword"} & set(_parsed(text).query):
-            raise ValueError("a password belongs before the @, where it is not shown: USER:PASSWORD@HOST")
-    elif not text.startswith("sqlite:///"):
+    if not text.startswith(POSTGRES):
         raise ValueError("must start with sqlite:/// or postgresql://")
+    if {"password", "sslpassword"} & set(_parsed(text).query):
+        raise ValueError("a password belongs before the @, where it is not shown: USER:PASSWORD@HOST")
     return text
 
 

@@ -31,8 +31,7 @@ def session_nice() -> str:
     The file is empty in a session of the boot's own group: a container's or a virtual machine's first
     processes and what they start (``proc_sched_autogroup_show_task`` in kernel/sched/autogroup.c).
     """
-    group = Path("/proc/self/autogroup")
-    words = group.read_text().split() if group.exists() else []
+    words = _priority.AUTOGROUP.read_text().split() if _priority.AUTOGROUP.exists() else []
     return words[-1] if words else "-"
 
 
@@ -53,7 +52,7 @@ def after(nice: int, *, leader: bool) -> tuple[int, str]:
 def test_the_process_and_the_session_it_leads_are_lowered() -> None:
     own, session = after(7, leader=True)
     assert own == min(os.nice(0) + 7, 19)
-    assert session == ("7" if Path("/proc/self/autogroup").exists() else "-")
+    assert session == ("7" if _priority.AUTOGROUP.exists() else "-")
 
 
 def test_a_kernel_that_says_not_now_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

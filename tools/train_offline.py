@@ -246,7 +246,7 @@ def main() -> None:
     rows, catalogue = read_rows(), read_catalogue()
     opinions = leave_repositories_out(rows, catalogue)
     rules = np.array([row.rules for row in rows])
-    both = rules + np.maximum(linear.LEAST, linear.STRENGTH * opinions)
+    both = rules + np.vectorize(linear.voice)(opinions)
     table(rows, {"rules": rules, "linear model": opinions, "both": both})
     knots = calibrate(rows, both)
     print("\nknots:", knots)

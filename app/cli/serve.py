@@ -12,6 +12,7 @@ from app import create_app
 from app.jobs.engine import JobEngine, migrate_jobs
 from app.jobs.workflows import build_engine
 from app.logs import configure_logging
+from app.reporting import own_dsn
 from app.services import build_services
 from app.settings import Settings, load_settings
 from app.store.engine import migrate
@@ -67,8 +68,9 @@ def command() -> None:
     """
     settings = load_settings()
     configure_logging(settings)
-    serving.check(settings)
-    store = build_services(settings).store  # what is wrong is said here, and not by a forked process
+    # What is wrong is said here, and not by a forked process.
+    own_dsn(settings)
+    store = build_services(settings).store
     migrate(store.engine)
     migrate_jobs(settings.database_url)
     click.echo(f"Database: {store.engine.url.render_as_string()}", err=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.errors import UserError
 from app.store.engine import is_migrated
 
 from .clinic import Clinic
@@ -55,8 +54,6 @@ def database(clinic: Clinic) -> Finding:
         if not is_migrated(store.engine):
             return fail(f"queue: {where}; its tables are not up to date", "Run: sentry-triage release")
         store.facts.put("doctor", store.clock().isoformat())
-    except UserError:
-        raise
     except SQLAlchemyError as error:
         said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]
         return fail(

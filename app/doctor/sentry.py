@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
-from app.errors import Permanent, TriageError
+from app.errors import TriageError
+from app.reporting import own_dsn
 from app.sentry.errors import BadRequest, Forbidden, NotFound, Redirected, Unauthorized, Unreachable
-from app.sentry.ingest import Dsn, check_dsn, ingest_hosts
+from app.sentry.ingest import check_dsn, ingest_hosts
 from app.services import find_installation
 
 from .clinic import Clinic
@@ -170,17 +171,9 @@ def _key_problem(clinic: Clinic, slug: str, hosts: tuple[str, ...]) -> str:
 @check("own-errors", needs=["projects"])
 def own_errors(clinic: Clinic) -> Finding:
     """Our own errors go somewhere, and do not come back to us."""
-    text = clinic.settings.sentry_dsn.get_secret_value()
-    if not text:
+    dsn = own_dsn(clinic.settings)
+    if dsn is None:
         return skip("SENTRY_DSN is not set: our own errors are only logged")
-    try:
-        dsn = Dsn.parse(text)
-    except Permanent as error:
-        return fail(f"SENTRY_DSN: {error}", "Copy it from the project's Client Keys.")
-    try:
-        import sentry_sdk  # noqa: F401
-    except ImportError:
-        return fail("SENTRY_DSN is set, sentry-sdk is missing", "pip install 'sentry-triage[errors]'")
     ours = next((p for p in clinic.projects if str(p.get("id")) == dsn.project_id), None)
     if ours is None or not clinic.services.is_our_own(dsn.project_id):
         return ok(f"they go to {dsn.host}, which we do not triage")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.offline import compile_rules
-from app.reporting import own_project
+from app.reporting import own_dsn
 from app.settings import Settings
 from app.store import open_store
 
@@ -24,5 +24,5 @@ def check(settings: Settings) -> None:
     in a forked one it is a log line, and gunicorn ends with a traceback of its own. Connects to nothing."""
     settings.require("sentry_client_secret")
     compile_rules(settings.policy().rule)
-    own_project(settings)
+    own_dsn(settings)
     open_store(settings).close()

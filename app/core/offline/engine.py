@@ -137,10 +137,12 @@ def prior(found: dict[Category, float], facts: Facts) -> dict[Category, float]:
     A type nobody knows is most often a project's own, raised by its own code; without even a type there is
     little to go on, and without a word nothing.
     """
+    if found:
+        return found
     root = facts.items[0]
-    return found or {
-        Category.LOGIC if root.type else Category.UNKNOWN: 1.0 if root.type or root.message else 9.0
-    }
+    if root.type:
+        return {Category.LOGIC: 1.0}
+    return {Category.UNKNOWN: 1.0 if root.message else 9.0}
 
 
 def together(rules: Mapping[Category, float], words: Mapping[Category, float]) -> dict[Category, float]:

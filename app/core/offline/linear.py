@@ -55,7 +55,7 @@ def _model() -> tuple[tuple[float, ...], Mapping[str, tuple[tuple[int, float], .
 
 
 def opinion(facts: Facts) -> dict[Category, float]:
-    """Log-probability of each category against an even guess, times ``STRENGTH``, ``LEAST`` at the least."""
+    """The ``voice`` of each category's log-probability against an even guess."""
     bias, weights = _model()
     scores = list(bias)
     for name in sorted(features(facts)):
@@ -63,4 +63,9 @@ def opinion(facts: Facts) -> dict[Category, float]:
             scores[i] += value
     top = max(scores)
     total = top + math.log(sum(math.exp(score - top) for score in scores))
-    return {c: max(LEAST, STRENGTH * (scores[i] - total - EVEN)) for i, c in enumerate(Category)}
+    return {c: voice(scores[i] - total - EVEN) for i, c in enumerate(Category)}
+
+
+def voice(log_odds: float) -> float:
+    """What an opinion counts beside the rules' weights; negative speaks against."""
+    return max(LEAST, STRENGTH * log_odds)

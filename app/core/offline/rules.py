@@ -155,26 +155,25 @@ class Rule(BaseModel):
 
 def parse_rule(table: Mapping[str, Any], source: str, *, team: bool = False) -> Rule:
     """One ``[[rule]]`` table. Raises ``UserError`` with a sentence that names the rule and the mistake."""
-    named = str(table.get("id", "without id"))[:80] if isinstance(table, Mapping) else "that is no table"
+    if not isinstance(table, Mapping):
+        raise _unusable("that is no table", source, "it is not a table")
+    named = str(table.get("id", "without id"))[:80]
     for key in ("decides", "team"):
-        if isinstance(table, Mapping) and key in table:
-            raise UserError(
-                f"The rule {named!r} in {source} is not usable: {key}: no key of a rule.", hint=HINT
-            )
-    decides = team and isinstance(table, Mapping) and "weight" not in table
+        if key in table:
+            raise _unusable(named, source, f"{key}: no key of a rule")
+    decides = "weight" not in table
     defaults = {"weight": MAX_WEIGHT, "decides": decides, "team": True, "anywhere": True} if team else {}
     try:
         return Rule.model_validate({**defaults, **table})
-    except (ValidationError, TypeError) as error:
-        raise UserError(
-            f"The rule {named!r} in {source} is not usable: {_first(error)}.",
-            hint=HINT,
-        ) from error
+    except ValidationError as error:
+        raise _unusable(named, source, _first(error)) from error
 
 
-def _first(error: ValidationError | TypeError) -> str:
-    if isinstance(error, TypeError):
-        return "it is not a table"
+def _unusable(named: str, source: str, reason: str) -> UserError:
+    return UserError(f"The rule {named!r} in {source} is not usable: {reason}.", hint=HINT)
+
+
+def _first(error: ValidationError) -> str:
     one = error.errors()[0]
     place = ".".join(str(part) for part in one["loc"])
     return f"{place + ': ' if place else ''}{str(one['msg']).removeprefix('Value error, ').rstrip('.')}"
